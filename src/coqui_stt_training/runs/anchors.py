@@ -1,7 +1,7 @@
-"""The weights that `--source_weight_decay` draws back to: the source's, of layers kept from it.
+"""The weights that `--source_weight_decay` pulls towards: those of layers kept from the source.
 
-A checkpoint does not hold them a second time: a run that goes on reads them where it began, and
-knows them again by their digest in its lineage.
+Checkpoints do not contain them again. A resumed run reads them from the source, and checks their
+digest, which its lineage contains.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENTRY = "drawn_to_source"
 
 
 def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
-    """Return what the lineage of a new run says of them; nothing where the run has none."""
+    """Return the entry about them in the lineage of a new run; empty if the run has none."""
     decay = session.config.optimizer.source_weight_decay
     if not decay or session.plan is None:
         return {}
@@ -34,10 +34,10 @@ def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
 
 
 def check_anchors(session: Session) -> None:
-    """See that a new run with the flag has such weights.
+    """Check that a new run with the flag has such weights.
 
     Raises:
-        FlagError: there is no source to draw back to, or its weights are not trained.
+        FlagError: there is no source, or its weights are not trained.
     """
     decay = session.config.optimizer.source_weight_decay
     if not decay or session.start.continued:
@@ -57,15 +57,15 @@ def check_anchors(session: Session) -> None:
 def anchors_in_force(
     session: Session, lineage: Lineage, tensors: Tensors | None
 ) -> tuple[Tensors, float]:
-    """Return the weights to draw back to, by name, and how strongly; none and 0 without.
+    """Return the weights to pull towards, by name, and the strength; none and 0 without the flag.
 
     Args:
         session: the run.
-        lineage: of its checkpoints.
-        tensors: those it begins with; None: it goes on.
+        lineage: lineage of its checkpoints.
+        tensors: the tensors that a new run begins with; None: the run is resumed.
 
     Raises:
-        CheckpointError: the source is gone, or another one lies in its place.
+        CheckpointError: the source no longer exists, or was replaced by another.
     """
     entry = lineage[-1].get(_ENTRY) if lineage else None
     if entry is None:

@@ -1,4 +1,4 @@
-"""What `train` says of a run before its first step and after its last, and where curves go."""
+"""What `train` logs about a run before its first step and after its last, and its summaries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def log_sizes(
     model: AcousticModel,
     world: World,
 ) -> None:
-    """Say how much there is to learn from, how large the model is that learns, and who computes."""
+    """Log the amount of data, the size of the model, and the device."""
     tested = [
         make_batches(one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test)
         for one in test
@@ -70,7 +70,7 @@ def log_sizes(
 
 
 def log_costly_characters(alphabet: Alphabet) -> None:
-    """Say of an alphabet that the model is new to which characters take more speech to learn."""
+    """Log which characters of a new alphabet need more speech to be learned."""
     labels = alphabet.labels
     small = {label for label in labels if label != label.upper()}
     capitals = [label for label in labels if label != label.lower() and label.lower() in small]
@@ -84,7 +84,7 @@ def log_costly_characters(alphabet: Alphabet) -> None:
 
 
 def log_unspoken_characters(alphabet: Alphabet) -> None:
-    """Warn of characters of a new alphabet that no model can learn to hear."""
+    """Warn about characters of a new alphabet that have no sound."""
     odd = [
         label
         for label in alphabet.labels
@@ -109,7 +109,7 @@ def log_unspoken_characters(alphabet: Alphabet) -> None:
 def log_augmentations(
     augmentations: Sequence[Augmentation], *, frozen: bool, variants: int
 ) -> None:
-    """Say how training clips are changed, and what that means for layers that are frozen."""
+    """Log how training clips are augmented, and what that means for frozen layers."""
     _log.info("Augmenting training clips: %s", " ".join(map(str, augmentations)))
     anew = [one.name for one in augmentations if one.domain != HIDDEN]
     if variants and not frozen:
@@ -140,15 +140,15 @@ def log_next_steps(
     folder: Path,
     tests: Sequence[EvaluationResult] = (),
 ) -> None:
-    """Say where the model is and what can be done with it; whether more epochs would help.
+    """Log where the model is, what can be done with it, and whether more epochs would help.
 
     Args:
         config: the flags as they were given.
-        given: their names.
-        asked_epochs: how many the run was to have, by the flags or its recipe.
-        progress: of the run, which is over.
-        folder: of its checkpoints.
-        tests: what the model came to on the test files.
+        given: names of the flags that were given.
+        asked_epochs: number of epochs by the flags or the recipe.
+        progress: progress of the finished run.
+        folder: folder of its checkpoints.
+        tests: results on the test files.
     """
     epochs = [Epoch.from_json(epoch) for epoch in progress.history]
     best = best_epoch(epochs)
@@ -185,12 +185,12 @@ def summary_text(
     """Return a run at a glance: error rates before and after, where the model is, what is next.
 
     Args:
-        epochs: of the run.
-        tests: of its model.
-        steps: of the run alone.
-        folder: of its checkpoints.
-        best_checkpoint: the best of them; None where nothing was validated.
-        files: what the model can be evaluated on.
+        epochs: epochs of the run.
+        tests: results on the test files.
+        steps: number of steps of this run.
+        folder: folder of its checkpoints.
+        best_checkpoint: name of the best checkpoint; None: there was no validation.
+        files: files that the model can be evaluated on.
     """
     lines = [f"The run at a glance: {counted(len(epochs), 'epoch')}, {counted(steps, 'step')}"]
     first, best = (epochs[0] if epochs else None), best_epoch(epochs)
@@ -222,7 +222,7 @@ def _rates(wer: float | None, cer: float | None) -> str:
 def open_summaries(
     config: TrainConfig, state: TrainingState, folder: RunFolder, *, writes: bool
 ) -> Summaries:
-    """Return where curves go, with the flags that make a difference to them; or nowhere."""
+    """Return the writer of summaries, which contain the flags; or one that writes nothing."""
     path = Path(config.output.summary_dir or folder.folder.path / "summaries")
     summaries = Summaries(path if writes else None, state.progress.begun_step, state.progress.step)
     groups = (
@@ -238,7 +238,7 @@ def open_summaries(
 def record_outcome(
     summaries: Summaries, progress: Progress, tests: Sequence[EvaluationResult]
 ) -> None:
-    """Record the best epoch's rates, and those of the tests."""
+    """Record the error rates of the best epoch and of the test files."""
     best = best_epoch([Epoch.from_json(epoch) for epoch in progress.history])
     if best:
         summaries.outcome(progress.step, dev_loss=best.loss, dev_wer=best.wer, dev_cer=best.cer)

@@ -1,7 +1,7 @@
-"""How long a recipe trains: so many steps of the optimizer, of which the data makes epochs.
+"""How long a recipe trains: a number of optimizer steps, which become epochs of the data.
 
-A head learns to listen in some hundreds of steps, whether two minutes of speech or two hours make
-these. Counted in epochs, little data would end before it has begun, and much would never end.
+A new head needs some hundreds of steps to learn, whether they come from two minutes of speech or
+from two hours. A fixed number of epochs would be too short for little data, and too long for much.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..corpus.duration import Amount
 
 _LEAST_BATCHES = 8
 
-# All that a course decides.
+# All flags that a course sets.
 COURSE_FLAGS = frozenset(
     {
         "train_batch_size", "dev_batch_size", "epochs", "unfreeze_after_epochs",
@@ -31,8 +31,8 @@ class Phase:
     """A part of a run.
 
     Attributes:
-        steps: about how many it takes.
-        epochs: how many at least, and at most, whatever steps these come to.
+        steps: approximate number of steps.
+        epochs: minimum and maximum number of epochs, whatever `steps` says.
     """
 
     steps: int
@@ -42,18 +42,18 @@ class Phase:
         _check_bounds("epochs", self.epochs)
 
     def count(self, epoch_steps: float) -> int:
-        """Return its epochs, where one has so many steps."""
+        """Return the number of epochs, if an epoch has `epoch_steps` steps."""
         least, most = self.epochs
         return min(most, max(least, round(self.steps / epoch_steps)))
 
 
 @dataclass(frozen=True)
 class Batches:
-    """How large a batch is.
+    """The size of a batch.
 
     Attributes:
-        seconds: of audio in it, about.
-        clips: how many at least, and at most.
+        seconds: approximate amount of audio.
+        clips: minimum and maximum number of clips.
     """
 
     seconds: float
@@ -65,7 +65,7 @@ class Batches:
             raise ValueError("seconds must be greater than 0")
 
     def size(self, amount: Amount) -> int:
-        """Return how many clips make a batch; of few clips fewer, as each step counts there."""
+        """Return the number of clips in a batch: fewer if there are few, for more steps."""
         least, most = self.clips
         most = min(most, max(least, amount.clips // _LEAST_BATCHES))
         mean_seconds = amount.seconds / max(1, amount.clips) or 1.0
@@ -77,9 +77,9 @@ class Course:
     """The phases of a run.
 
     Attributes:
-        batch: of both.
-        everything: in which all layers are trained.
-        head: before that, in which those of an encoder are frozen; None: there is none.
+        batch: size of the batches of both phases.
+        everything: phase in which all layers are trained.
+        head: earlier phase in which the layers of the encoder are frozen; None: no such phase.
     """
 
     batch: Batches
@@ -87,11 +87,11 @@ class Course:
     head: Phase | None = None
 
     def flags(self, amount: Amount, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the flags that it comes to.
+        """Return the flags that it sets.
 
         Args:
-            amount: of training data.
-            given: values of the flags that the command gives, which the others follow.
+            amount: amount of training data.
+            given: values of the flags that were given, which take precedence.
         """
         size = self.batch.size(amount)
         flags: dict[str, Any] = {"train_batch_size": size, "dev_batch_size": size}
@@ -104,18 +104,18 @@ class Course:
             return {**flags, "epochs": alone}
         head = _shared(alone, epochs, given)
         if head >= given.get("epochs", math.inf):
-            return {**flags, "epochs": head}  # the head alone has all of them
+            return {**flags, "epochs": head}  # all of them train the head alone
         return {
             **flags,
             "epochs": head + epochs,
             "unfreeze_after_epochs": head,
-            # A run of so many epochs as the command says is not made longer.
+            # If the command gives the number of epochs, the run is not extended.
             "unfreeze_wait_epochs": 0 if "epochs" in given else 2 * alone,
         }
 
 
 def describe_course(amount: Amount, flags: Mapping[str, Any]) -> str:
-    """Say what flags come to, in a run that may train the head alone first."""
+    """Return the numbers of epochs and steps, for the log."""
     steps = counted(math.ceil(_epoch_steps(amount, flags)), "step")
     epochs, head = flags["epochs"], flags.get("unfreeze_after_epochs", 0)
     size = counted(flags["train_batch_size"], "clip")
@@ -134,7 +134,7 @@ def _freezes_for_good(given: Mapping[str, Any]) -> bool:
 
 
 def _shared(head: int, everything: int, given: Mapping[str, Any]) -> int:
-    """Return how many epochs of a run are the head's, of fewer than planned its share."""
+    """Return the number of epochs for the head alone: its share of fewer than planned."""
     if "unfreeze_after_epochs" in given:
         return int(given["unfreeze_after_epochs"])
     if "epochs" not in given:

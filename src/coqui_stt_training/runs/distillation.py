@@ -1,4 +1,4 @@
-"""The teacher of a run: opened, and found fit, before anything is computed."""
+"""The teacher of a run, which is opened and checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _EXPORTED = (".tflite", ".onnx")
 
 
 def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
-    """Return the loss by what the clips say: CTC's, or also the distance to a teacher.
+    """Return the training loss: the CTC loss, or that and the divergence from a teacher.
 
     Raises:
-        UserError: the teacher is missing, broken, or writes other characters.
+        UserError: the teacher is missing, damaged, or has other output characters.
     """
     flags = session.config.distillation
     if not flags.teacher:
@@ -64,20 +64,20 @@ def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
 
 
 def _open(path: Path) -> tuple[Engine, int]:
-    """Return what runs a model, and how many parameters it has at most."""
+    """Return the engine that runs a model, and an upper bound of its number of parameters."""
     if path.suffix in _EXPORTED:
         threads = torch.get_num_threads()
         engine = open_engine(path, threads=threads, parallel=1)
-        return engine, path.stat().st_size  # quantised ones take a byte each
+        return engine, path.stat().st_size  # quantised parameters have one byte each
     source, alphabet = read_usable(path)
     return checkpoint_engine(source, alphabet), parameter_count(source.specification)
 
 
 def _columns(flags: DistillationFlags, theirs: Alphabet, ours: Alphabet) -> list[int]:
-    """Return the teacher's class of each of the student's classes.
+    """Return the index of the teacher's class for each of the student's classes.
 
     Raises:
-        BootstrapError: they do not write the same characters.
+        BootstrapError: the two models have different output characters.
     """
     same = theirs.is_bytes == ours.is_bytes and set(theirs.label_bytes()) == set(ours.label_bytes())
     if not same:

@@ -1,4 +1,4 @@
-"""What `evaluate` and `training_graph_inference` do after their flags are read."""
+"""What `evaluate` and `training_graph_inference` do after their flags are parsed."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ _log = logging.getLogger(__name__)
 def run_evaluation(
     parsed: Parsed[EvaluateConfig], show: Callable[[str], object] = print_now
 ) -> list[EvaluationResult]:
-    """Evaluate a checkpoint on `--test_files`, one by one.
+    """Evaluate a checkpoint on each of `--test_files`.
 
     Args:
         parsed: the flags.
-        show: is given the report of each set.
+        show: called with the report of each set.
 
     Raises:
         UserError: no checkpoint, bad rows, flags that do not fit, ...
@@ -131,7 +131,7 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
 
 
 def alphabet_advice(source: SourceModel) -> str:
-    """Return what to do about transcripts that a model cannot write."""
+    """Return a remedy for transcripts that a model cannot write."""
     return (
         f"The alphabet is that of {source.path}. To evaluate text in another alphabet, first "
         "train a model on it: see --drop_source_layers of train"
@@ -139,7 +139,7 @@ def alphabet_advice(source: SourceModel) -> str:
 
 
 def samples_to_features(samples: NDArray[np.float32], front_end: FrontEnd) -> torch.Tensor:
-    """Return the features of audio `[samples]` as a batch of one, `[1, frames, values]`."""
+    """Return the features of audio `[samples]` as a batch of one clip, `[1, frames, values]`."""
     return torch.from_numpy(front_end.extractor(np)(samples))[None]
 
 
@@ -156,7 +156,7 @@ def transcribe(model: AcousticModel, features: torch.Tensor, decoder: Decoder) -
 def load_for_inference(
     source_flags: SourceFlags, flags: AlphabetFlags
 ) -> tuple[SourceModel, Alphabet]:
-    """Read the checkpoint that flags name, and its alphabet.
+    """Read the checkpoint that the flags name, and its alphabet.
 
     Raises:
         FlagError: no checkpoint was named.
@@ -203,12 +203,12 @@ class EvaluationOptions:
     """How sets are evaluated, and where the results go.
 
     Attributes:
-        data: which clips of them, in what order.
-        evaluation: batches and reports.
-        output: whether to show progress.
-        model_name: in reports.
-        show: is given the reports that people read.
-        world: the processes that share the batches.
+        data: flags that limit and order the clips.
+        evaluation: flags about batches and reports.
+        output: flags about progress bars.
+        model_name: name of the model in reports.
+        show: called with the reports for people.
+        world: processes that share the batches.
     """
 
     data: DataFlags | TestDataFlags
@@ -229,8 +229,8 @@ def evaluate_sets(
     """Evaluate sets one by one, show a report of each, and write `--test_output_file` and
     `--report`.
 
-    Of several processes each hears its share, all return all results, and the first one shows and
-    writes them.
+    If there are several processes, each evaluates its share, all return all results, and the first
+    one shows and writes them.
     """
     data, flags, world = options.data, options.evaluation, options.world
     everything, scored = [], {}

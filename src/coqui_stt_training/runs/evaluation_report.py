@@ -1,4 +1,4 @@
-"""From what an evaluation heard to its reports."""
+"""Makes the reports of an evaluation."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def report_evaluation(
     loader: BatchLoader,
     scored: Mapping[str, Sequence[ScoredClip]],
 ) -> None:
-    """Write the reports that flags ask for, of what a checkpoint heard.
+    """Write the reports that the flags ask for.
 
     Args:
-        flags: which reports.
-        model_name: what to call the model.
-        model: the same as heard the clips.
-        loader: of its features.
-        scored: clips, by the file that lists them.
+        flags: flags that say which reports to write.
+        model_name: name of the model in reports.
+        model: the evaluated model.
+        loader: loads its features.
+        scored: evaluated clips, by the file that lists them.
 
     Raises:
         UserError: a report cannot be written.

@@ -1,4 +1,4 @@
-"""What the model of a run takes: the features of its source, or those of the flags."""
+"""The features of a run: those of its source, or those that the flags describe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def choose_features(
     flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
 ) -> FrontEnd:
-    """Return the features of the source, but for what was asked for explicitly."""
+    """Return the features of the source, except for values that were given as flags."""
     asked = flags.to_config()
     if source is None or source.features is None:
         return asked
@@ -38,7 +38,7 @@ def choose_features(
 
 
 def fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]) -> FrontEnd:
-    """Return the front end an architecture comes with, and say which flags do not change it."""
+    """Return the fixed front end of an architecture, and log the flags that do not change it."""
     for name in FEATURE_FLAGS.values():
         if name in given:
             _log.warning(

@@ -1,4 +1,4 @@
-"""What the geometry flags describe, and which of them describe a model."""
+"""The model that the geometry flags describe, and flags that have no effect on a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MLP_WIDTHS = 4
 
 
 def described_model(flags: GeometryFlags, n_classes: int) -> Specification:
-    """Return the model from scratch that the flags describe."""
+    """Return the specification of a model from scratch, as the flags describe it."""
     if flags.architecture == DEEPSPEECH:
         return Geometry(flags.n_hidden, n_classes, flags.layer_norm, relu_clip=flags.relu_clip)
     return StreamingEncoder(
@@ -32,7 +32,7 @@ def described_model(flags: GeometryFlags, n_classes: int) -> Specification:
 
 
 def describing_flags(specification: Specification) -> dict[str, Any]:
-    """Return the flags that describe a model, by name; none where no flag can."""
+    """Return the flags that describe a model, by name; empty if flags cannot describe it."""
     if isinstance(specification, Geometry):
         names = ("n_hidden", "layer_norm", "relu_clip")
         return {
@@ -56,16 +56,16 @@ def describing_flags(specification: Specification) -> dict[str, Any]:
 def check_architecture(
     specification: Specification, place: Path, flags: GeometryFlags, given: frozenset[str]
 ) -> None:
-    """See that a model is of the architecture that was asked for, if one was.
+    """Check that a model has the architecture that the flags ask for, if they do.
 
     Args:
-        specification: of the model that a run starts from, or goes on with.
-        place: where that is.
-        flags: what was asked for.
+        specification: specification of the model that a run starts from, or continues with.
+        place: where that model is.
+        flags: the geometry flags.
         given: names of the flags that were given.
 
     Raises:
-        FlagError: it is of another one, of which nothing could be taken.
+        FlagError: it has another architecture, so no layer could be kept.
     """
     if "architecture" in given and flags.architecture != specification.architecture:
         raise FlagError(
@@ -79,11 +79,11 @@ def check_architecture(
 def geometry_notes(
     specification: Specification, flags: GeometryFlags, given: frozenset[str]
 ) -> list[str]:
-    """Return sentences about flags that were given and do not act on a model.
+    """Return sentences about flags that were given and have no effect on a model.
 
     Args:
-        specification: of the model, whose parameters win.
-        flags: what was asked for.
+        specification: specification of the model, whose parameters take precedence.
+        flags: the geometry flags.
         given: names of the flags that were given.
     """
     own = describing_flags(specification)

@@ -1,4 +1,4 @@
-"""What makes two commands the same run: the contents of what they read, and how they begin."""
+"""The identity of a run: two commands with the same data and the same start are the same run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..corpus import Clip, ClipSet, CorpusFiles
 from ..corpus.clip_table import ClipTable
 from ..errors import CheckpointError, CorpusError, FlagError
 
-# Names of what an identity is made of, for the log.
+# Names of the parts of an identity, for the log.
 _NAMES = {
     "train": "the training data",
     "dev": "the validation data",
@@ -39,13 +39,13 @@ def run_identity(
     files: CorpusFiles | None = None,
     unlabelled: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what makes two commands the same run, as JSON values.
+    """Return the identity of a run, as JSON values.
 
     Args:
         data: the data flags.
         alphabet: the alphabet flags.
-        checkpoints: where to load from and save to.
-        bootstrap: what is taken from the source.
+        checkpoints: flags that say where to load from and save to.
+        bootstrap: flags that say which layers to take from the source.
         files: reads the corpus files.
         unlabelled: collections without transcripts.
 
@@ -87,11 +87,11 @@ def _label_map(map_alphabet: str, files: CorpusFiles | None) -> list[str]:
 
 
 def digest_of_clips(sets: Iterable[ClipSet]) -> str:
-    """Return a digest of which rows sets have, what is said in them, and how long they are."""
+    """Return a digest of the rows of sets: their audio, transcripts and lengths."""
     digest = hashlib.sha256()
     for one in sets:
         clips: Sequence[Clip] = one.clips
-        if isinstance(clips, ClipTable):  # all lengths, and some transcripts, of very many
+        if isinstance(clips, ClipTable):  # of very many clips, all lengths and some transcripts
             digest.update(clips.numbers.tobytes() + clips.seconds.tobytes())
             clips = clips[:: -(-len(clips) // _MOST_DIGESTED) or 1]
         for clip in clips:
@@ -110,7 +110,7 @@ def is_apart(flags: CheckpointFlags) -> bool:
 def describe_differences(
     kept: Mapping[str, Any], now: Mapping[str, Any], flags: CheckpointFlags
 ) -> list[str]:
-    """Return in words what of a run's identity is not that of the command."""
+    """Return descriptions of the differences between the identities of a run and of a command."""
     return [
         name
         for key, name in _NAMES.items()
@@ -123,7 +123,7 @@ def describe_differences(
 
 
 def _is_same_source(kept: object, now: object, flags: CheckpointFlags) -> bool:
-    """Compare contents; where a run was recorded before there were digests, a name."""
+    """Compare the contents; for runs that were recorded without digests, the names."""
     if isinstance(kept, str) and not kept.startswith(_DIGEST):
         return is_apart(flags) and kept == Path(flags.load_dir).resolve().name
     return kept == now or (kept is not None and now == _UNREADABLE)
@@ -135,12 +135,12 @@ def _source_digest(flags: CheckpointFlags) -> str | None:
     try:
         return _DIGEST + digest_source(flags.load_dir, cast(Which, flags.load_train))
     except CheckpointError:
-        # A run that goes on does not need it any more; one that begins says what is wrong with it.
+        # A resumed run no longer needs it; a new run reports what is wrong with it.
         return _UNREADABLE
 
 
 def _shares(paths: Sequence[str], files: CorpusFiles | None) -> list[float]:
-    """Return the shares of the training files, 0 for none; nothing where none has one."""
+    """Return the shares of the training files, 0 for none; empty if no file has a share."""
     shares = files.shares if files else {}
     return [shares.get(path, 0.0) for path in paths] if shares else []
 

@@ -1,4 +1,4 @@
-"""The state a run starts in: the model, the optimizer and the progress, and the run's record."""
+"""The initial state of a run: the model, the optimizer, the progress, and the run's record."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ from .geometry import describing_flags
 from .session import Session
 from .starting_point import FIXED_FLAGS
 
-_MOST_PRIOR_CLIPS = 200_000  # which stand for all, in even distances
+_MOST_PRIOR_CLIPS = 200_000  # evenly spaced, to represent all
 _log = logging.getLogger(__name__)
 
 
 def initial_state(
     session: Session, device: torch.device, clips: Sequence[Clip] = (), world: World = ALONE
 ) -> tuple[TrainingState, RunFolder]:
-    """Build the model and bring it, the optimizer and the progress to where the run starts.
+    """Build the model, the optimizer and the progress in the state in which the run starts.
 
     Args:
         session: the run.
-        device: where to.
-        clips: to train on, for `--output_bias prior`.
-        world: the processes of the run.
+        device: device of the model.
+        clips: training clips, for `--output_bias prior`.
+        world: processes of the run.
     """
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
@@ -110,7 +110,7 @@ def _optimizer(
     lineage: Lineage,
     begun_with: Tensors | None,
 ) -> Adam:
-    """Return the optimizer, with its state where a run goes on; a new one has `begun_with`."""
+    """Return the optimizer, with its saved state if the run is resumed, or with `begun_with`."""
     training, further = session.config.training, session.config.optimizer
     anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
     optimizer = Adam(
@@ -136,10 +136,10 @@ def _optimizer(
 
 
 def _base(session: Session, folder: CheckpointFolder) -> Base | None:
-    """Return what checkpoints with adapters alone refer to; None: they hold everything.
+    """Return the base model that checkpoints of adapters refer to; None: they have all weights.
 
-    What lies in the run's own folder goes when the run has better, and a model with adapters may
-    lean on another itself.
+    A file in the run's own folder is removed when the run has a better one, and a model with
+    adapters may itself refer to another.
     """
     source, names = session.start.source, base_tensors(session.specification)
     if source is None or not names or "adapter" in source.details:
@@ -165,9 +165,9 @@ def _new_record(session: Session, folder: CheckpointFolder, progress: Progress) 
 
 
 def _flags_in_force(session: Session) -> dict[str, Any]:
-    """Return all flags, with the geometry and features that the source brought.
+    """Return all flags, with the geometry and features of the source.
 
-    A continued run keeps those that were fixed when it began, whatever the command says now.
+    A resumed run keeps those that were fixed when it began, whatever the command says now.
     """
     kept = session.start.continued
     return {
@@ -191,9 +191,9 @@ def _feature_flags(front_end: FrontEnd) -> dict[str, Any]:
 
 
 def _learning_rate(session: Session) -> float:
-    """Return the learning rate of a new run: the flag's, whatever the source had.
+    """Return the learning rate of a new run: that of the flag, whatever the source had.
 
-    Only where a run of upstream's goes on is the stored one used, unless the flag was given.
+    If a run of upstream is continued, its stored rate is used, unless the flag was given.
     """
     flag = session.config.training.learning_rate
     source = session.start.source
@@ -214,7 +214,7 @@ def _learning_rate(session: Session) -> float:
 def _bootstrapped(
     session: Session, model: AcousticModel, clips: Sequence[Clip]
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """Return the weights a new run starts from, and the lineage they have."""
+    """Return the weights that a new run starts from, and their lineage."""
     plan, source = session.plan, session.start.source
     if plan is None:
         raise ValueError("a new run has a plan")
@@ -251,7 +251,7 @@ def _bootstrapped(
 
 
 def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
-    """Return the logarithm of how often the training clips have each label."""
+    """Return the logarithm of the frequency of each label in the training clips."""
     rate = session.features.sample_rate_hz
     clips = clips[:: -(-len(clips) // _MOST_PRIOR_CLIPS)] if clips else clips
     frames = [
@@ -265,7 +265,7 @@ def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
 
 
 def _note_processes(progress: Progress, world: World, batches_per_step: int) -> None:
-    """Say that a run goes on with more or fewer processes, and so with other steps."""
+    """Log that a run is resumed with another number of processes, and so with other steps."""
     if progress.processes != world.size:
         _log.warning(
             "The run had %s before and now continues with %d: a step now processes %s. To keep "
@@ -278,7 +278,7 @@ def _note_processes(progress: Progress, world: World, batches_per_step: int) -> 
 
 
 def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> None:
-    """Let changed flags act on a continued run."""
+    """Apply changed flags to a resumed run."""
     training = config.training
     changed = earlier.get("learning_rate") != training.learning_rate
     if changed or training.force_initialize_learning_rate:
@@ -297,7 +297,7 @@ def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> N
     ):
         _log.warning("The order of batches has changed: epoch %d starts again", progress.epoch)
         progress.begin_epoch(progress.epoch)
-    # A command that is repeated as it was only does what comes after training.
+    # An unchanged command only does what comes after training.
     wants_more = config.checkpoints.run == "continue" or training.epochs > earlier.get("epochs", 0)
     if progress.finished and wants_more and progress.planned_epoch < training.epochs:
         progress.finished = ""

@@ -1,4 +1,4 @@
-"""Which inner block of an encoder the CTC loss is also of (`--intermediate_ctc_weight`)."""
+"""The inner block of an encoder that also has a CTC loss (`--intermediate_ctc_weight`)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _FLAG = "--intermediate_ctc_weight"
 
 
 def inner_layer(session: Session) -> int:
-    """Return the number of the layer before which the loss is also taken; 0 without the flag.
+    """Return the index of the layer whose input also has a loss; 0 without the flag.
 
     Raises:
-        FlagError: the model has no such block, or it is never trained.
+        FlagError: the model has no such block, or the block is never trained.
     """
     flags, specification = session.config.objective, session.specification
     if not flags.intermediate_ctc_weight:
@@ -28,7 +28,7 @@ def inner_layer(session: Session) -> int:
             f"{_FLAG}: the head already reads {specification.head_blocks} blocks; leave it out, "
             "or use --head_blocks 1"
         )
-    names = specification.encoder_layers  # the first is no block, the last is heard anyway
+    names = specification.encoder_layers  # neither the first nor the last
     most = len(names) - 2
     block = flags.intermediate_ctc_block or (most + 1) // 2
     if not 1 <= block <= most:

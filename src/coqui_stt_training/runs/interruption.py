@@ -1,4 +1,4 @@
-"""Ctrl-C and `kill`: the first ends the command in order, the second ends it at once."""
+"""Ctrl-C and `kill`: the first signal ends the command cleanly, the second one at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..training.trainer import Interrupted
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM do not end the process.
+    """A context in which SIGINT and SIGTERM do not end the process.
 
-    During training the first one sets a mark, for the loop to save and stop. After it, where there
-    is nothing to save, it raises `Interrupted` at once. A second one acts as it would without this.
-    Signals come to the main thread only; in another one, where a program may train, nothing is set.
+    During training the first signal sets a mark, so that the loop saves and stops. After training,
+    when there is nothing to save, it raises `Interrupted` at once. A second signal acts as it would
+    without this. Only the main thread gets signals; in another thread this does nothing.
     """
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class Interruption:
         self._before: dict[int, object] = {}
 
     def __call__(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal was received."""
         return self.signal_number != 0
 
     def raise_from_now_on(self) -> None:
-        """Let a signal raise where it comes; one that has come already raises here.
+        """Let the next signal raise an exception at once; raise it here if one was received.
 
         Raises:
-            Interrupted: it has.
+            Interrupted: a signal was received.
         """
         self._raises = True
         if self():
@@ -38,9 +38,9 @@ class Interruption:
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a process that ended by this signal.
+        """The exit status that a shell expects of a process that this signal ended.
 
-        Of several processes that are one run all end where one has got a signal.
+        If one of several processes of a run gets a signal, all of them end.
         """
         return 128 + (self.signal_number or signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""The machine a command runs on: its device and threads."""
+"""The machine that a command runs on: its device and threads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> torch.device:
-    """Set the numbers of threads and return the device to compute on: a GPU where there is one.
+    """Set the numbers of threads, and return the device to compute on: a GPU if there is one.
 
     Args:
-        flags: how many threads.
-        device: that of this process among several; None: whichever there is.
+        flags: flags with the numbers of threads.
+        device: device of this process, if there are several; None: any device.
     """
     if flags.intra_op_parallelism_threads:
         torch.set_num_threads(flags.intra_op_parallelism_threads)
-    # It can be set but once in a process, and `train` may have been here before.
+    # It can be set only once in a process, and an earlier `train` may have set it.
     if flags.inter_op_parallelism_threads not in (0, torch.get_num_interop_threads()):
         torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -42,7 +42,7 @@ def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> 
 
 
 def has_fast_bfloat16() -> bool:
-    """Say whether training in mixed precision takes less time here, and not more.
+    """Return whether training in mixed precision saves time on this machine.
 
     Processors without instructions for it convert each number to float32 and back.
     """
@@ -62,6 +62,6 @@ def warn_of_slow_precision(device: torch.device) -> None:
 
 
 def log_placement(model: AcousticModel) -> None:
-    """Say on which device each layer's weights are (`--log_placement`)."""
+    """Log the device of each layer's weights (`--log_placement`)."""
     for layer, members in model.layer_parameters().items():
         _log.info("%s is on %s", layer, members[0][1].device)

@@ -1,4 +1,4 @@
-"""The user's own command, changed to do what is advised: to be pasted as it is."""
+"""The user's own command, changed to do what is advised, ready to be pasted."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def transfer_command(
 
     Args:
         config: the flags of the command.
-        given: names of those that were given.
+        given: names of the flags that were given.
         files: reads the corpus files.
-        source: the model that is started from.
-        alphabet: that the new model is to have; None: that of the data.
+        source: the model to start from.
+        alphabet: alphabet of the new model; None: that of the data.
 
     Raises:
-        CorpusError: the data is needed, and cannot be read.
+        CorpusError: the data is needed, but cannot be read.
     """
     output = OUTPUT_OF_ROWS
-    if not _OF_OUTPUT & given:  # which say themselves what the output is
+    if not _OF_OUTPUT & given:  # their own flags say what the output is
         data = config.data
         normalizes = data.normalize_transcripts == "true"
         output = new_output_flags(
@@ -64,7 +64,7 @@ def transfer_command(
 
 
 def longer_command(config: TrainConfig, given: frozenset[str], epochs: int) -> str:
-    """Return the user's own command, changed to go on for as many epochs again."""
+    """Return the user's own command, changed to train twice as many epochs."""
     flags = as_dict(config)
     asked = {name: value for name, value in flags.items() if name in given}
     return _spell_command({**asked, "epochs": 2 * epochs, "run": "continue"})

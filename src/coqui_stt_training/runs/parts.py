@@ -1,4 +1,4 @@
-"""What a run is made of, once its flags are settled: data, a model, and what reads and writes."""
+"""The parts of a run, made once its flags are settled: data, model, loaders, and checkpoints."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from .session import Session
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run is made of.
+    """The parts of a run.
 
     Attributes:
-        decoder: of the test sets.
-        objective: what training lowers.
+        decoder: decoder of the test sets.
+        objective: training objective.
         corpus: all clips.
-        cache: where features, and what frozen layers gave, are kept for later runs; None: nowhere.
-        store: of features.
-        loader: of batches.
-        state: what training changes.
-        folder: where it is saved.
-        world: the processes of the run.
+        cache: cache folder for features and outputs of frozen layers, for later runs; None: none.
+        store: store of features.
+        loader: loader of batches.
+        state: everything that training changes.
+        folder: checkpoint folder.
+        world: processes of the run.
     """
 
     decoder: BeamSearchDecoder
@@ -84,7 +84,7 @@ def assemble(session: Session, world: World) -> Parts:
         state, folder = initial_state(session, device, clips, world)
     parts = Parts(decoder, objective, corpus, cache, store, loader, state, folder, world)
     world.check_alike(lambda: _digests(parts))
-    # Processors differ in the last bit of what they draw.
+    # Random numbers of different processors differ in the last bit.
     world.copy_first_([*state.model.state_dict().values()])
     world.copy_first_([*state.validated_model.state_dict().values()])
     return parts
@@ -103,10 +103,10 @@ def read_corpus(session: Session, *, writes: bool) -> Corpus:
 
     Args:
         session: the run.
-        writes: whether to write the list of rows that are skipped.
+        writes: whether to write the list of skipped rows.
 
     Raises:
-        CorpusError: rows that cannot be used, all in one report.
+        CorpusError: rows cannot be used; the message lists all.
     """
     config, folder = session.config, Path(session.config.checkpoints.save_dir)
     remembers = not config.bootstrap.dry_run
@@ -133,7 +133,7 @@ def read_corpus(session: Session, *, writes: bool) -> Corpus:
 
 
 def _digests(parts: Parts) -> dict[str, str]:
-    """Return what has to be the same in all processes, by its name."""
+    """Return digests of everything that must be the same in all processes, by name."""
     corpus, progress = parts.corpus, json.dumps(parts.state.progress.as_json(), sort_keys=True)
     return {
         "clips to train on": digest_of_clips([*corpus.train, *corpus.unlabelled]),

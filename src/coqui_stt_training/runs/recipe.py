@@ -4,19 +4,19 @@ It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
 
     name: encoder-minutes
     version: 2
-    architectures: [whisper, wav2vec2]     the sources it is for
-    minutes: [0, 90]                       of training data: from, and below which
-    parameters: [0, 20_000_000]            of the source: from, and below which; left out: of any
-    share: [0, 0.5]                        of an epoch that is drawn from sets with a share
-                                           (`spoken.csv:0.75`): likewise
+    architectures: [whisper, wav2vec2]     kinds of sources
+    minutes: [0, 90]                       of speech in an epoch: minimum, and excluded maximum
+    parameters: [0, 20_000_000]            of the source, likewise; without it: any number
+    share: [0, 0.5]                        of each epoch that is drawn from sets with a share
+                                           (`spoken.csv:0.75`), likewise
     why: one line for the log
-    batch: {seconds: 16, clips: [4, 16]}   of audio in a batch, as many clips as make it
-    head: {steps: 300, epochs: [6, 80]}    first the new head alone, then
-    everything: {steps: 400, epochs: [8, 40]}
+    batch: {seconds: 16, clips: [4, 16]}   as many clips as have about so many seconds
+    head: {steps: 300, epochs: [6, 80]}    first the new head alone
+    everything: {steps: 400, epochs: [8, 40]}   then all layers
     flags: {dropout_rate: 0.3, ...}
 
-`batch`, `head` and `everything` say how long it trains, see `course.py`: either all three (`head`
-may be left out), or none.
+`batch`, `head` and `everything` say how long it trains, see `course.py`. A recipe has `batch` and
+`everything`, with or without `head`, or none of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from .course import COURSE_FLAGS, Batches, Course, Phase
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _LARGEST_FILE_BYTES = 1 << 20
 
-# What the command line alone says: where from, what makes a run that run, what changes no result.
+# Flags that only the command line sets: the source, the identity of a run, and what has no effect
+# on the result.
 _NEVER = {
     "recipe", "random_seed", "skip_batch_test", "force_initialize_learning_rate", "dry_run",
     "drop_source_layers", "map_shared_characters", "map_alphabet", "extend_alphabet",
@@ -68,18 +69,18 @@ SETTABLE = frozenset(
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe, read.
+    """A recipe.
 
     Attributes:
         name: its name.
-        version: counted up when its flags change; old versions stay.
-        architectures: of the sources that it is for.
-        minutes: of training data that it is for, from the first to below the second.
-        parameters: of the sources that it is for, likewise.
-        share: of an epoch that is drawn from sets with a share, likewise.
-        why: the idea of it, for people.
-        flags: values by name.
-        course: how long it trains, where its flags do not say that.
+        version: its version, which increases when its flags change; old versions stay.
+        architectures: architectures of the sources that it is for.
+        minutes: minutes of speech in an epoch that it is for: minimum, and excluded maximum.
+        parameters: numbers of parameters of the sources that it is for, likewise.
+        share: shares of an epoch that are drawn from sets with a share, likewise.
+        why: its idea, for people.
+        flags: values of flags by name.
+        course: how long it trains; None: its flags say that.
         path: its file.
     """
 
@@ -96,16 +97,16 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """Its name and version, as `--recipe` takes them."""
+        """Name and version, as `--recipe` takes them."""
         return f"{self.name}@{self.version}"
 
     def suits(self, source: Specification, minutes: float, share: float = 0.0) -> bool:
-        """Say whether it is for such a source and such training data.
+        """Return whether it is for such a source and such training data.
 
         Args:
-            source: the source.
-            minutes: of speech in an epoch.
-            share: of an epoch that is drawn from sets with a share.
+            source: specification of the source.
+            minutes: minutes of speech in an epoch.
+            share: share of an epoch that is drawn from sets with a share.
         """
         return (
             source.architecture in self.architectures
@@ -119,7 +120,7 @@ def find_recipe(asked: str) -> Recipe:
     """Return the recipe of `NAME`, `NAME@VERSION` or a file.
 
     Raises:
-        FlagError: there is none, or it is malformed.
+        FlagError: there is no such recipe, or it is malformed.
     """
     if asked.endswith((".yaml", ".yml")):
         return _read(Path(asked))
@@ -135,13 +136,13 @@ def find_recipe(asked: str) -> Recipe:
 
 @cache
 def all_recipes() -> tuple[Recipe, ...]:
-    """Return those that come with the program."""
+    """Return the recipes that come with the package."""
     return tuple(_read(path) for path in sorted(_FOLDER.glob("*.yaml")))
 
 
 @dataclass(frozen=True)
 class _File:
-    """What a recipe's file holds."""
+    """The content of a recipe's file."""
 
     name: str
     version: int
@@ -200,7 +201,7 @@ def _read(path: Path) -> Recipe:
 
 
 def _content(path: Path) -> object:
-    import yaml  # only a command with a recipe pays for this import
+    import yaml  # imported only by commands with a recipe
 
     try:
         return yaml.safe_load(read_regular(path, _LARGEST_FILE_BYTES).decode())
@@ -215,10 +216,10 @@ def _malformed(path: Path, error: Exception) -> FlagError:
 
 
 def _check_parts(path: Path, content: object) -> None:
-    """See that a file has the parts of a recipe, and no others.
+    """Check that a file has the parts of a recipe, and no others.
 
     Raises:
-        FlagError: says all that is missing, and all that is too much.
+        FlagError: parts are missing or unknown; the message lists all.
     """
     parts = content if isinstance(content, dict) else {}
     known = [item.name for item in fields(_File)]

@@ -1,6 +1,6 @@
-"""`--recipe`: which recipe a run goes by, and what is left of it beside the command's own flags.
+"""`--recipe`: chooses the recipe of a run, and combines it with the flags of the command.
 
-Every flag that the command gives wins over it. A run that goes on keeps what it began with.
+Every flag of the command takes precedence. A resumed run keeps the flags that it began with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .recipe import SETTABLE, Recipe, all_recipes, find_recipe
 
 _log = logging.getLogger(__name__)
 
-# Flags that mean something only beside the value that another one has in the recipe.
+# Flags that make sense only with the value that another flag has in the recipe.
 _LEADERS = {
     "weight_decay": "optimizer",
     "tri_stage_hold": "learning_rate_schedule",
@@ -40,14 +40,14 @@ _OF_FREEZING = frozenset(
         "unfreeze_wait_epochs",
     }
 )  # fmt: skip
-# What is said of an encoder's own weights, which are not trained where they have adapters.
+# Flags about an encoder's own weights, which are not trained if it has adapters.
 _OF_TRAINED_ENCODERS = _OF_FREEZING | {
     "source_learning_rate_factor", "layer_learning_rate_decay", "source_weight_decay",
 }  # fmt: skip
 
 
 class _Choice(NamedTuple):
-    """A recipe, and how much there is to train on."""
+    """A recipe, the amount of training data, and the reason for the choice."""
 
     recipe: Recipe
     amount: Amount
@@ -66,11 +66,11 @@ def use_recipe(
 
     Args:
         config: the flags.
-        given: names of those that the command gives, which win.
-        source: what the run starts from.
+        given: names of the flags of the command, which take precedence.
+        source: model that the run starts from.
         files: reads the corpus files.
-        keeps_head: whether that has a head which is kept: it writes already, so no epochs are its
-            alone.
+        keeps_head: whether the trained head of the source is kept, so that no epochs train the
+            head alone.
 
     Raises:
         FlagError: there is no such recipe, or it is malformed.
@@ -100,16 +100,16 @@ def use_recipe(
 def keep_recipe(
     config: TrainConfig, given: frozenset[str], kept: Mapping[str, Any], files: CorpusFiles
 ) -> TrainConfig:
-    """Return the flags of a run that goes on, with those that its recipe gave it.
+    """Return the flags of a resumed run, with those of the recipe that it began with.
 
     Args:
         config: the flags.
-        given: names of those that the command gives, which win.
+        given: names of the flags of the command, which take precedence.
         kept: all flags that the run had when it was saved.
         files: reads the corpus files.
 
     Raises:
-        FlagError: see `use_recipe`; only where the command names another recipe.
+        FlagError: see `use_recipe`; only if the command names another recipe.
     """
     asked = config.training.recipe
     if asked not in ("", "auto", kept.get("recipe")):
@@ -122,7 +122,7 @@ def keep_recipe(
 
 
 def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles) -> _Choice | None:
-    """Return what a run goes by; None, after saying why where that was asked for: by none."""
+    """Return the recipe of a run; None if there is none, which is logged if one was requested."""
     asked = config.training.recipe
     if asked == "none":
         return None
@@ -135,7 +135,7 @@ def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles)
         return None
     specification = source.specification
     if not asked and not isinstance(specification, EncoderSpecification):
-        return None  # such a model is trained as upstream does
+        return None  # such a model is trained as in upstream
     amount = _amount(config, files)
     share = sum(files.shares.values())
     drawn = (
@@ -163,7 +163,7 @@ def _amount(config: TrainConfig, files: CorpusFiles) -> Amount:
 def _flags_beside(
     flags: Mapping[str, Any], config: TrainConfig, given: frozenset[str]
 ) -> dict[str, Any]:
-    """Return what is left of a recipe's flags beside those that a command gives."""
+    """Return the flags of a recipe that the flags of a command leave in force."""
     values = as_dict(config)
 
     def gives_way(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What runs find out: for those who call them from Python."""
+"""The results of runs, for callers from Python."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..scoring.metrics import SampleResult, SetResult, score_set
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """How well a model recognises one set of clips.
+    """The result of evaluating a model on one set of clips.
 
     Attributes:
         dataset: the file, as it was named.
         wer: word error rate over all words of the set.
-        cer: character error rate over all of its characters.
-        loss: mean of the clips'; NaN for no clips.
-        samples: each clip with its transcript and rates.
+        cer: character error rate over all characters of the set.
+        loss: mean loss of the clips; NaN without clips.
+        samples: each clip with its transcript and error rates.
     """
 
     dataset: str
@@ -28,24 +28,25 @@ class EvaluationResult:
 
     @classmethod
     def of(cls, dataset: str, samples: list[SampleResult]) -> EvaluationResult:
-        """Return the rates over the samples of a set."""
+        """Return the error rates over the samples of a set."""
         rates: SetResult = score_set(samples)
         return cls(dataset, rates.wer, rates.cer, rates.loss, tuple(samples))
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What became of a training run.
+    """The result of a training run.
 
     Attributes:
-        folder: where its checkpoints are.
-        finished: why the run is over: all epochs, an early stop; empty where it is not.
-        exit_status: 0, or what a shell expects where a signal stopped it.
-        best_checkpoint: the file that validation found the best; None without dev files.
-        best_dev_loss: the lowest validation loss; None without dev files.
-        step: training steps behind the weights, a source's included.
-        epoch: epochs done.
-        tests: of `test_files`, one each, in their order.
+        folder: folder of its checkpoints.
+        finished: why the run has ended, such as after all epochs, or by an early stop; empty: it
+            has not ended.
+        exit_status: 0, or the status that a shell expects after a signal.
+        best_checkpoint: file of the best checkpoint by validation; None without dev files.
+        best_dev_loss: lowest validation loss; None without dev files.
+        step: number of training steps of the weights, including those of the source.
+        epoch: number of finished epochs.
+        tests: the result of each of `test_files`, in their order.
     """
 
     folder: Path

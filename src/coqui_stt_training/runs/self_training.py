@@ -1,4 +1,4 @@
-"""Learning from the model itself: what of it is found out before anything is computed."""
+"""Self-training: what is checked and prepared before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..training.self_training import SelfTraining, SpeechRate
 from .session import Session
 
 _log = logging.getLogger(__name__)
-_CLIPS_LOOKED_AT = 10_000  # for how fast people speak
+_CLIPS_LOOKED_AT = 10_000  # typical speaking rate
 
 
 def check_self_training(session: Session) -> None:
-    """See that the flags go together.
+    """Check that the flags are compatible.
 
     Raises:
-        FlagError: they do not.
+        FlagError: they are not.
     """
     config = session.config
     flags, teacher = config.self_training, config.distillation.teacher
@@ -53,7 +53,7 @@ def check_self_training(session: Session) -> None:
 
 
 def first_epoch(session: Session) -> int:
-    """Return the epoch from which the model is its own teacher; 0: it never is."""
+    """Return the first epoch in which the model is its own teacher; 0: it never is."""
     flags = session.config.self_training
     if session.config.distillation.teacher or not flags.unlabelled_files:
         return 0
@@ -63,13 +63,13 @@ def first_epoch(session: Session) -> int:
 def self_training(
     session: Session, corpus: Corpus, average: WeightAverage | None, decoder: Decoder
 ) -> SelfTraining | None:
-    """Return what transcribes the clips without transcripts; None where nothing has to.
+    """Return what transcribes the clips without transcripts; None if there are none.
 
     Args:
         session: the run.
         corpus: its clips.
-        average: of the weights.
-        decoder: reads text from what the model hears.
+        average: average of the weights.
+        decoder: decoder of the model's posteriors.
     """
     first, flags = first_epoch(session), session.config.self_training
     if not first or average is None:

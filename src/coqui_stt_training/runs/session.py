@@ -1,4 +1,4 @@
-"""What a training command will do, found out before anything is computed or written.
+"""What a training command will do, decided before anything is computed or written.
 
 flags -> start (continue, or begin from a source) -> plan -> specification, alphabet, features
 """
@@ -44,17 +44,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Session:
-    """A run that is ready to begin or to go on.
+    """A run that is ready to begin or to be resumed.
 
     Attributes:
-        config: all flags, file lists expanded.
+        config: all flags, with expanded file lists.
         given: names of the flags that were given.
         start: where it starts.
-        plan: what is taken from the source; None for a continued run.
-        specification: of the model.
-        alphabet: of its output.
-        features: of its input.
-        identity: of the run.
+        plan: what is taken from the source; None for a resumed run.
+        specification: specification of the model.
+        alphabet: alphabet of its output.
+        features: features of its input.
+        identity: identity of the run.
         files: reads the corpus files.
     """
 
@@ -70,13 +70,13 @@ class Session:
 
     @property
     def frozen_epochs(self) -> dict[str, int | None]:
-        """By layer, for how many first epochs of the run it is not trained; None: for all."""
+        """Number of first epochs in which each layer is not trained, by layer; None: all epochs."""
         kept = self.start.continued
         plan = self.plan.as_json() if self.plan else []
         return frozen_epochs(kept.lineage if kept else ({"plan": plan},))
 
     def alphabet_advice(self) -> str:
-        """Return what to do about characters that the alphabet lacks."""
+        """Return a remedy for characters that the alphabet lacks."""
         given = self.config.alphabet.alphabet_config_path
         if given:
             return (
@@ -94,15 +94,15 @@ class Session:
 
 
 def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> Session:
-    """Find out where to start and what to take from there, and say so.
+    """Decide where to start and what to take from the source, and log it.
 
     Args:
-        config: of `expand_data`, as `files` is.
+        config: flags, from `expand_data`.
         given: names of the flags that were given.
-        files: reads the corpus files.
+        files: reads the corpus files, from `expand_data`.
 
     Raises:
-        UserError: no data or folder, a source that is missing or does not fit, ...
+        UserError: there is no data or folder, the source is missing or does not fit, ...
     """
     if not config.data.train_files:
         raise FlagError(
@@ -145,7 +145,7 @@ def _begin(
     config: TrainConfig, given: frozenset[str], start: Start, identity: dict[str, Any],
     files: CorpusFiles,
 ) -> Session:  # fmt: skip
-    """Return a new run: its alphabet, its plan and its features are chosen."""
+    """Return a new run, with its alphabet, plan and features."""
     bootstrap = config.bootstrap
     if not start.drops_layers:
         bootstrap = replace(
@@ -178,21 +178,21 @@ def _begin(
 def _settle_recipe(
     config: TrainConfig, given: frozenset[str], start: Start, files: CorpusFiles
 ) -> TrainConfig:
-    """Put the flags of `--recipe` in place; a run keeps those that it began with."""
+    """Apply the flags of `--recipe`; a resumed run keeps those that it began with."""
     if start.continued:
         return keep_recipe(config, given, start.continued.flags, files)
     return use_recipe(config, given, start.source, files, keeps_head=_keeps_head(config, start))
 
 
 def _keeps_head(config: TrainConfig, start: Start) -> bool:
-    """Whether a new run goes on with the head of its source, which writes already."""
+    """Whether a new run keeps the trained head of its source."""
     dropped = start.drops_layers and config.bootstrap.drop_source_layers > 0
     has_own = start.source is not None and start.source.has_output
     return has_own and not dropped and config.bootstrap.head == "auto"
 
 
 def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
-    """Put true or false in the place of `--normalize_transcripts auto`; a run keeps its own."""
+    """Replace `--normalize_transcripts auto` by true or false; a resumed run keeps its value."""
     asked = config.data.normalize_transcripts
     if start.continued:
         normalizes = start.continued.flags.get("normalize_transcripts") == "true"
@@ -205,7 +205,7 @@ def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
 
 
 def log_loading(source: SourceModel) -> None:
-    """Say, in upstream's words, which checkpoint of a folder was read."""
+    """Log, in upstream's words, which checkpoint of a folder was read."""
     kinds = {"best": "best validating checkpoint", "last": "most recent checkpoint"}
     kind = kinds.get(str(source.details.get("checkpoint")), "the model")
     _log.info("Loading %s from %s", kind, source.path)
@@ -269,7 +269,7 @@ def _plan(
 
 
 def _note_head_blocks(asked: int, specification: Specification) -> None:
-    """Say where the head listens to another number of blocks than was asked for."""
+    """Log if the head reads another number of blocks than the flag says."""
     has = getattr(specification, "head_blocks", 1)
     if has != asked:
         _log.warning(
@@ -280,7 +280,7 @@ def _note_head_blocks(asked: int, specification: Specification) -> None:
 
 
 def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alphabet) -> Request:
-    """Return what the flags ask of a source, of whose output an alphabet may be made."""
+    """Return the bootstrapping request that the flags describe; it may determine the alphabet."""
     head = Head(flags.head, flags.head_layers, flags.head_size) if flags.head != "auto" else None
     names = {field.name for field in fields(Request)} - {"head", "similar_labels"}
     request = Request(**{name: getattr(flags, name) for name in names}, head=head)
@@ -298,7 +298,7 @@ def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alph
 
 
 def _log_frozen_layers(lineage: Lineage, given: frozenset[str]) -> None:
-    """Say which layers a continued run does not train although the command does not say so."""
+    """Log which layers a resumed run does not train although the command does not say so."""
     epochs = frozen_epochs(lineage)
     forever = [layer for layer, count in epochs.items() if count is None]
     for_a_while = [layer for layer, count in epochs.items() if count]
@@ -318,7 +318,7 @@ def _log_frozen_layers(lineage: Lineage, given: frozenset[str]) -> None:
 
 
 def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
-    """Say which layers are trained now that were frozen in the training of the source."""
+    """Log which layers are trained that were frozen in the training of the source."""
     frozen = frozen_epochs(source.details.get("lineage", ()))
     forever = [layer for layer, epochs in frozen.items() if epochs is None]
     trained = [
@@ -334,7 +334,7 @@ def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
 
 
 def _idle_flags(config: TrainConfig) -> list[str]:
-    """Return sentences about flags that do nothing beside the others that were given."""
+    """Return sentences about flags that have no effect in combination with the others."""
     notes = [config.checkpoints.overruled()]
     for name in ("early_stop", "reduce_lr_on_plateau"):
         if getattr(config.schedule, name) and not config.data.dev_files:
@@ -358,7 +358,7 @@ def _idle_flags(config: TrainConfig) -> list[str]:
 
 
 def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
-    """Split `--auto_input_dataset`, and file lists in older syntax; a dry run writes no sets."""
+    """Split `--auto_input_dataset` and file lists in older syntax; a dry run writes no sets."""
     data, files = config.data, CorpusFiles()
     if data.auto_input_dataset:
         split = plan_split(

@@ -1,14 +1,14 @@
-"""Where a training command starts: it continues the run it finds, or begins a new one.
+"""Where a training command starts: it resumes the run in the folder, or begins a new one.
 
-    the same command, the run unfinished     it continues, from its last checkpoint; where there is
-                                             none yet it begins once more, from the same source
-    the same command, the run trained        what comes after training is done: it is evaluated, ...
-    the same command, all done               a new run begins from its result; no layer is dropped
-                                             a second time
-    another command                          a new run begins from what --load_checkpoint_dir says
+    the same command, unfinished run    it is resumed from its last checkpoint; if it has none yet,
+                                        it begins again from the same source
+    the same command, trained run       the remaining work is done: evaluation, ...
+    the same command, all done          a new run begins from its result; no layers are dropped
+                                        again
+    another command                     a new run begins from the model of --load_checkpoint_dir
 
 "The same command" means the same data, alphabet, source, dropped layers and --load_train. Other
-flags, the number of epochs among them, may change within a run.
+flags, such as the number of epochs, may change within a run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .identity import describe_differences, is_apart
 
 _SCRATCH = vars(BootstrapFlags())
 _ABOUT_THE_COMMAND = frozenset({"run", "dry_run"})
-# What is decided when a run begins.
+# Flags that are fixed when a run begins.
 FIXED_FLAGS = frozenset(
     {
         *vars(GeometryFlags()), "audio_sample_rate", "feature_win_len", "feature_win_step",
@@ -51,13 +51,13 @@ class Start:
     """Where to start.
 
     Attributes:
-        reason: what is done and why, and how to ask for something else; for the log.
-        continued: the checkpoint of a run to go on with, or None.
-        source: the model that a new run starts from, or None: from scratch.
-        drops_layers: whether `--drop_source_layers` applies: not where it has already been done.
-        keeps_optimizer: whether a run of upstream's goes on, with the source's optimizer state and
-            learning rate.
-        record: of the run that is continued.
+        reason: what is done and why, and how to do something else; for the log.
+        continued: checkpoint of the run to resume, or None.
+        source: model that a new run starts from; None: from scratch.
+        drops_layers: whether `--drop_source_layers` applies; false if it was already applied.
+        keeps_optimizer: whether a run of upstream is continued, with the source's optimizer state
+            and learning rate.
+        record: record of the run to resume.
     """
 
     reason: str
@@ -74,8 +74,8 @@ def find_start(
     """Decide where to start.
 
     Raises:
-        CheckpointError: what the flags name is missing or damaged.
-        FlagError: `--run continue` without a run to continue.
+        CheckpointError: a model that the flags name is missing or damaged.
+        FlagError: `--run continue` was given, but there is no run to resume.
     """
     found = _find_run(Path(flags.save_dir))
     if found is None:
@@ -139,7 +139,7 @@ def _continue(
 
 
 def _continue_foreign(flags: CheckpointFlags) -> Start:
-    """Go on with a run of upstream's, whose checkpoint has its optimizer state."""
+    """Continue a run of upstream, whose checkpoint has its optimizer state."""
     if not flags.load_dir or is_vacant(Path(flags.load_dir)):
         raise FlagError(f"--run continue: there is no run in {flags.save_dir}; leave the flag out")
     which = "last" if flags.load_train in ("auto", "init") else flags.load_train
@@ -159,11 +159,11 @@ def _continue_foreign(flags: CheckpointFlags) -> Start:
 
 
 def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
-    """Begin a run again that was cut off before it had a checkpoint to go on from."""
+    """Begin a run again that was interrupted before it had a checkpoint."""
     why = f"the run in {flags.save_dir} was interrupted before its first checkpoint"
     if not record.source:
         return Start(f"Training from scratch again, because {why}")
-    place = Path(flags.save_dir) / record.source  # a path elsewhere is an absolute one
+    place = Path(flags.save_dir) / record.source  # an absolute path if it is outside of the folder
     if place.exists() or with_suffix(place, ".index").exists():
         source: SourceModel | None = load_source(place, with_adam=record.keeps_optimizer)
     else:
@@ -182,7 +182,7 @@ def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
 
 
 def _begin_after(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunRecord) -> Start:
-    """Begin a new run where that of the same command is done."""
+    """Begin a new run after the finished run of the same command."""
     why = f"the run of this command is finished: {record.finished}"
     if flags.load_train == "init":
         return _begin(
@@ -239,7 +239,7 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
 
 
 def _find_source(flags: CheckpointFlags) -> SourceModel | None:
-    """Read the source; none is no error only where a run may start from scratch."""
+    """Read the source; return None if there is none and the run may start from scratch."""
     if not flags.load_dir:
         return None
     if is_vacant(Path(flags.load_dir)) and not is_apart(flags):
@@ -255,7 +255,7 @@ def _find_source(flags: CheckpointFlags) -> SourceModel | None:
 def describe_changes(
     flags: Mapping[str, Any], earlier: Mapping[str, Any], given: frozenset[str]
 ) -> list[str]:
-    """Return sentences about the flags of a continued run that are not what they were."""
+    """Return sentences about flags that have changed since a resumed run began."""
     changes = {
         name: f"--{name} {earlier[name]} -> {value}"
         for name, value in flags.items()

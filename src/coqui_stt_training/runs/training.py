@@ -1,4 +1,4 @@
-"""What `train` does after its flags are read: check the data, train, evaluate."""
+"""What `train` does after its flags are parsed: check the data, train, evaluate."""
 
 from __future__ import annotations
 
@@ -60,17 +60,18 @@ def run_training(
     evaluating: bool = True,
     afterwards: Sequence[Callable[[], int]] = (),
 ) -> TrainingResult:
-    """Train, evaluate on `--test_files`, and do what comes after.
+    """Train, evaluate on `--test_files`, and do the rest of the command.
 
     Args:
         parsed: the flags.
-        show: is given the report of each test set.
-        evaluating: whether to; else the test sets are only checked.
-        afterwards: what else belongs to the command, once the model is there. Each returns an exit
-            status. The run is done once all have returned 0; until then the same command goes on.
+        show: called with the report of each test set.
+        evaluating: whether to evaluate; otherwise the test sets are only checked.
+        afterwards: the rest of the command, called with the trained model. Each returns an exit
+            status. The run is finished once all have returned 0; until then the same command
+            resumes it.
 
     Raises:
-        UserError: whatever the user can mend, before the first step where it can be known then.
+        UserError: a problem that the user can solve; raised before the first step if possible.
     """
     folder = Path(parsed.config.checkpoints.save_dir)
     with ExitStack() as held:
@@ -189,7 +190,7 @@ def _result(
 
 
 def _check_only(session: Session) -> None:
-    """Check what a run checks before its first step, and say what it would train on."""
+    """Make all checks of a run before its first step, and log what it would train on."""
     BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     supervision(session)
     corpus = read_corpus(session, writes=True)
@@ -234,7 +235,7 @@ def _make_trainer(
     config, world = session.config, parts.world
     if config.output.log_placement:
         log_placement(parts.state.model)
-    # The beam search only where it has a scorer: without one the best path shows as much.
+    # Beam search is used only with a scorer; without one the best path is as informative.
     decoder: Decoder = (
         parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
     )
@@ -314,7 +315,7 @@ def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> 
 def _evaluate(
     session: Session, parts: Parts, show: Callable[[str], object]
 ) -> list[EvaluationResult]:
-    """Evaluate this run's best weights; its last ones where nothing was validated."""
+    """Evaluate the best weights of this run, or its last ones if there was no validation."""
     state, folder = parts.state, parts.folder
     name = state.progress.best_checkpoint
     if session.config.checkpoints.load_evaluate == "last":

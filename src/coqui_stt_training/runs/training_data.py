@@ -1,4 +1,4 @@
-"""From a checked corpus to the batches of a run."""
+"""Makes the batches of a run from a checked corpus."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 def make_pipeline(
     session: Session, corpus: Corpus, loader: BatchLoader, views: int, world: World = ALONE
 ) -> TrainingPipeline:
-    """Return what the loop takes training batches from.
+    """Return the pipeline of training batches.
 
     Args:
         session: the run.
         corpus: its clips.
-        loader: of clips as they are.
-        views: of an augmented batch, as many as the objective compares.
-        world: the processes of the run, which share the batches.
+        loader: loads clips without augmentation.
+        views: number of augmented views of a batch, which the objective compares.
+        world: processes of the run, which share the batches.
     """
     data, training = session.config.data, session.config.training
     shares, unlabelled_from = session.files.shares, first_epoch(session)
@@ -81,10 +81,10 @@ def make_pipeline(
 
 
 def largest_batches(session: Session, corpus: Corpus, pipeline: TrainingPipeline) -> list[Group]:
-    """Return the batches that need most memory, whatever epoch they are in.
+    """Return the batches that need most memory in any epoch.
 
-    Where sets have a share, other clips come in each epoch: then it is the longest of all sets, so
-    many as may be together.
+    If sets have a share, each epoch has other clips. Then these are the longest clips of all sets,
+    as many as a batch may have.
     """
     largest = pipeline.sampler.groups.largest()
     if session.files.shares:
@@ -129,11 +129,11 @@ def _settled(session: Session, *, frozen: bool) -> tuple[Augmentation, ...]:
 
 
 def check_augmentations(session: Session) -> None:
-    """Find out whether clips can be augmented as asked for, before anything is computed.
+    """Check, before anything is computed, that clips can be augmented as the flags say.
 
     Raises:
-        FlagError: a library is missing, or something does not go with the model; all in one.
-        CorpusError: sources of noise or rooms that cannot be read; all in one.
+        FlagError: a library is missing, or an augmentation does not fit the model; lists all.
+        CorpusError: sources of noise or rooms cannot be read; lists all.
     """
     augmentations = _settled(session, frozen=False)
     if problems := list(find_problems(augmentations, session.features)):
@@ -142,7 +142,7 @@ def check_augmentations(session: Session) -> None:
 
 
 def note_measured_sets(session: Session) -> None:
-    """Say of files to validate or test on that they are trained on, too."""
+    """Log which files to validate or test on are also trained on."""
     data = session.config.data
     trained = {Path(path).resolve() for path in data.train_files}
     for name in ("dev_files", "test_files", "metrics_files"):
@@ -156,12 +156,12 @@ def note_measured_sets(session: Session) -> None:
 
 
 def _most_clips(size: int, seconds: float) -> int:
-    """Return the most clips of a batch; beside seconds, the default size bounds nothing."""
+    """Return the maximum number of clips of a batch; the default does not apply with seconds."""
     return 0 if seconds and size == 1 else size
 
 
 def make_sets(config: TrainConfig, corpus: Corpus) -> ValidationSets:
-    """Return the batches to validate with."""
+    """Return the batches for validation."""
     data, training = config.data, config.training
 
     def batches(sets: Sequence[ClipSet]) -> dict[str, ClipGroups]:
