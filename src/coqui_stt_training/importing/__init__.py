@@ -1,1 +1,1 @@
-"""Public corpora, as they are published, turned into CSV files to train on."""
+"""Imports public corpora in their published form, as CSV files to train on."""

@@ -1,4 +1,4 @@
-"""The commands that import corpora: one for each layout, which differ in nothing but that."""
+"""The commands that import corpora: one for each layout."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def run_importer(name: str, folders: Sequence[str], parsed: Parsed[ImportConfig]
     """Import the corpus of a layout and return the exit status.
 
     Args:
-        name: of the layout.
-        folders: the one to import, as the user gave it.
+        name: name of the layout.
+        folders: the folder to import, as the user gave it.
         parsed: the flags.
 
     Raises:
-        UserError: no folder, or none that holds the corpus; a language that is not known, ...
+        UserError: there is no folder, it does not contain the corpus, the language is unknown, ...
     """
     flags = parsed.config.importing
     start_logging(parsed.config.output.log_level, parsed.notices)
@@ -77,7 +77,7 @@ def importer(name: str) -> Callable[..., int]:
 
 
 def titles() -> Mapping[str, str]:
-    """Return the corpora that are known, by the names of their importers."""
+    """Return the titles of the known corpora, by the names of their importers."""
     return _TITLES
 
 

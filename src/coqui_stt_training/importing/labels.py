@@ -1,9 +1,9 @@
-"""Transcripts of public corpora, brought to what a model learns to write, or left out.
+"""Transcripts of public corpora, normalised to what a model learns to write, or left out.
 
-In this order: what a person did not say (`<unk>`, `[noise]`) leaves the transcript out; numbers are
-spelled where that is wanted; `Normalizer` brings all else to the alphabet: small letters, no
-punctuation but an apostrophe within a word. What still is not in the alphabet leaves the transcript
-out.
+A transcript with markers of noise or unknown words (`<unk>`, `[noise]`) is left out. Then numbers
+are spelled out, if requested, and `Normalizer` changes the text to the alphabet: small letters, and
+no punctuation except apostrophes within words. A transcript that still has characters outside of
+the alphabet is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..errors import FlagError
 
 Numbers = Literal["drop", "spell", "keep"]
 
-# The letters beside a to z that words of the language itself have.
+# Letters of native words of each language, besides a to z.
 _LETTERS = {
     "ca": "àçèéíïòóúü·'", "cs": "áčďéěíňóřšťúůýž", "cy": "àáâäèéêëìîïòóôöùúûüẁẃŵẅỳýŷÿ'",
     "da": "æøåé", "de": "äöüß", "en": "'", "es": "áéíñóúü", "et": "äõöüšž", "eu": "ñ",
@@ -37,16 +37,16 @@ _CYRILLIC = {
     "bg": "абвгдежзийклмнопрстуфхцчшщъьюя",
 }
 _MARKUP = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\(\d+\)|&\w+;")
-# One number of at most three digits, on its own: others are read in several ways.
+# A single number of at most three digits: longer ones can be read in several ways.
 _PLAIN_NUMBER = re.compile(r"(?<![\w.,:/°%-])\d{1,3}(?![\w%°/-]|[.,:]\d)")
 _DIGIT = re.compile(r"\d")
 
 
 def language_alphabet(language: str) -> Alphabet | None:
-    """Return the alphabet of a language; None where none is known here.
+    """Return the alphabet of a language; None if it is unknown here.
 
     Args:
-        language: its tag, `pt` or `pt-BR`.
+        language: tag of the language, such as `pt` or `pt-BR`.
     """
     tag = _primary(language)
     letters = _CYRILLIC.get(tag)
@@ -57,12 +57,12 @@ def language_alphabet(language: str) -> Alphabet | None:
 
 @dataclass(frozen=True)
 class ImportedLabel:
-    """A transcript to train on, or why there is none.
+    """A transcript to train on, or the reason for leaving it out.
 
     Attributes:
         text: the transcript.
-        dropped: why it is left out, "" where it is not.
-        named: what is wrong with this one, such as characters.
+        dropped: why it is left out; "" if it is not.
+        named: what is wrong with it in particular, such as characters.
     """
 
     text: str
@@ -72,12 +72,12 @@ class ImportedLabel:
 
 @dataclass(frozen=True)
 class LabelFilter:
-    """Makes a label of what a corpus writes.
+    """Makes transcripts to train on from the texts of a corpus.
 
     Attributes:
-        alphabet: what labels are written in.
-        numbers: what to do about digits.
-        spell: writes a number as it is spoken.
+        alphabet: alphabet of the transcripts.
+        numbers: what to do with digits.
+        spell: spells out a number as it is spoken.
     """
 
     alphabet: Alphabet
@@ -85,7 +85,7 @@ class LabelFilter:
     spell: Callable[[int], str] = str
 
     def __call__(self, text: str) -> ImportedLabel:
-        """Return the label of a text."""
+        """Return the transcript for a text."""
         if found := _MARKUP.search(text):
             return ImportedLabel(text, "hold what nobody said", found[0])
         if self.numbers == "spell":
@@ -102,7 +102,7 @@ class LabelFilter:
 
 
 def corpus_alphabet(texts: Iterable[str], numbers: Numbers) -> Alphabet:
-    """Return the alphabet of a corpus in a language that is not known here."""
+    """Return the alphabet of a corpus in a language that is unknown here."""
     spoken = [text for text in texts if not _MARKUP.search(text)]
     kinds = "LMN" if numbers == "keep" else "LM"
     return Alphabet.from_labels(
@@ -113,7 +113,7 @@ def corpus_alphabet(texts: Iterable[str], numbers: Numbers) -> Alphabet:
 
 
 def number_speller(language: str) -> Callable[[int], str]:
-    """Return what writes numbers as they are spoken in a language.
+    """Return a function that spells out numbers as they are spoken in a language.
 
     Raises:
         FlagError: num2words is not installed, or does not know the language.
@@ -137,5 +137,5 @@ def number_speller(language: str) -> Callable[[int], str]:
 
 
 def _primary(language: str) -> str:
-    """Return what a tag says of the language itself: `pt` of `pt-BR`."""
+    """Return the language of a tag: `pt` for `pt-BR`."""
     return re.split(r"[-_]", language.lower())[0]

@@ -1,4 +1,4 @@
-"""What an importer says of a corpus: which recordings it holds, and what is said in each."""
+"""The layout of a corpus on disk: an importer describes its recordings and their transcripts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..errors import CorpusError
 
 @dataclass(frozen=True)
 class CorpusUtterance:
-    """What a corpus says of one clip.
+    """A clip of a corpus.
 
     Attributes:
-        source: where it stands, for messages: `trans.txt:17`.
-        audio: where it is, perhaps a piece of a recording.
-        text: what is said, as the corpus writes it.
-        split: the set it belongs to: `train`, `dev-clean`; "": the corpus has no sets.
-        speaker: who speaks, "" where unknown.
-        dropped: why it is left out whatever the flags say, "" for a good one.
+        source: the file and line that list it, for messages: `trans.txt:17`.
+        audio: reference to the recording, or to a piece of it.
+        text: transcript, as the corpus has it.
+        split: name of its set, such as `train` or `dev-clean`; "": the corpus has no sets.
+        speaker: name of the speaker; "": unknown.
+        dropped: why it is left out, whatever the flags say; "": it is not.
     """
 
     source: str
@@ -35,17 +35,17 @@ class CorpusUtterance:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a corpus lies on disk.
+    """The layout of a corpus on disk.
 
     Attributes:
-        name: of its importer: `cv2` for `import_cv2`.
-        title: the corpus's name, for people.
-        page: where it is described and can be had.
-        tree: what its folder holds, in a line.
+        name: name of its importer: `cv2` for `import_cv2`.
+        title: name of the corpus, for people.
+        page: web page that describes and offers it.
+        tree: content of its folder, in a line.
         read: yields all utterances of a folder.
-        language: of the corpus; "": of many, or `language_of` says.
-        language_of: finds the language of a folder, "" where it cannot.
-        usual: the sets that are imported where no others are asked for; (): all.
+        language: language of the corpus; "": many, or `language_of` finds it.
+        language_of: finds the language of a folder; returns "" if it cannot.
+        usual: the sets that are imported by default; (): all.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Layout:
         """Yield all utterances of a folder.
 
         Raises:
-            CorpusError: it is not there, or does not hold this corpus.
+            CorpusError: the folder does not exist, or does not contain this corpus.
         """
         if not folder.is_dir():
             raise CorpusError(f"{folder}: no such folder; unpack {self.title} ({self.page}) there")
@@ -76,7 +76,7 @@ class Layout:
 
 
 def utterance_of(entry: Entry, table: Path, split: str, speaker: str) -> CorpusUtterance:
-    """Return what a row of a table says; a malformed row is one that is left out, and says why."""
+    """Return the utterance of a row of a table; a malformed row is marked as left out."""
     if entry.audio is not None:
         return CorpusUtterance(entry.source, entry.audio, entry.transcript, split, speaker)
     why = f"are malformed ({entry.problem})"
@@ -84,10 +84,10 @@ def utterance_of(entry: Entry, table: Path, split: str, speaker: str) -> CorpusU
 
 
 def within(folder: Path, *names: str) -> Path:
-    """Return the first folder of these names in a folder, or the folder itself."""
+    """Return the first subfolder with one of these names, or the folder itself."""
     return next((folder / name for name in names if (folder / name).is_dir()), folder)
 
 
 def language_in_name(folder: Path) -> str:
-    """Return the language that a folder's name begins with: `cy` of `cy_gb`, `cy` of `cy`."""
+    """Return the language at the beginning of a folder's name: `cy` for `cy_gb` and for `cy`."""
     return folder.resolve().name.partition("_")[0]

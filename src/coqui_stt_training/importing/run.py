@@ -1,7 +1,7 @@
-"""What all importers do: check every clip, write CSV files, and say what was left out and why.
+"""The work of all importers: check every clip, write CSV files, and report what was left out.
 
-What was decoded is remembered in a folder beside the CSV files, a file for each so many clips, so
-that an import that was stopped, or is done again with other flags, does not begin anew.
+What is known about decoded clips is stored in a folder beside the CSV files. So an import that was
+interrupted, or is repeated with other flags, does not decode them again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .labels import ImportedLabel
 from .layout import CorpusUtterance, Layout
 
 _CLIPS_AT_ONCE = 2000
-_FASTEST_LABELS = 50  # a second: a frame of 20 ms for each, as upstream's importers have it
+_FASTEST_LABELS = 50  # per second: a frame of 20 ms for each label, as in upstream's importers
 _SHOWN_EXAMPLES = 3
 _COLUMNS = ("wav_filename", "wav_filesize", "transcript", "duration", "speaker")
 _PIECE_COLUMNS = ("start_seconds", "end_seconds")
@@ -42,13 +42,13 @@ _PIECE_COLUMNS = ("start_seconds", "end_seconds")
 
 @dataclass(frozen=True)
 class ImportLimits:
-    """Which clips are imported.
+    """Limits on the clips that are imported.
 
     Attributes:
-        splits: sets; (): the usual ones.
-        shortest_seconds: shorter ones are left out.
-        longest_seconds: longer ones are left out.
-        clips: of each set at most; 0: all.
+        splits: names of the sets; (): the usual ones.
+        shortest_seconds: minimum length of a clip.
+        longest_seconds: maximum length of a clip.
+        clips: maximum number of clips of each set; 0: all.
     """
 
     splits: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class ImportLimits:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A clip that was left out: where it stands, why, and what is wrong with it in particular."""
+    """A clip that was left out: its source, the reason, details about it, and its text."""
 
     source: str
     reason: str
@@ -76,11 +76,11 @@ class _Clip:
 
 @dataclass
 class Outcome:
-    """What an import made.
+    """The result of an import.
 
     Attributes:
-        written: CSV files, each with how many clips it has and how long they are together.
-        dropped: what was left out.
+        written: number of clips and their total seconds, by CSV file.
+        dropped: clips that were left out.
     """
 
     written: dict[Path, tuple[int, float]] = field(default_factory=dict)
@@ -102,10 +102,10 @@ class Outcome:
 
 
 def read_utterances(layout: Layout, folder: Path, limits: ImportLimits) -> list[CorpusUtterance]:
-    """Return the utterances of the sets that are wanted; corpora without sets are parted here.
+    """Return the utterances of the requested sets; a corpus without sets is split here.
 
     Raises:
-        CorpusError: the folder does not hold the corpus, or not these sets.
+        CorpusError: the folder does not contain the corpus or these sets.
     """
     found = list(layout.utterances(folder))
     if not any(one.split for one in found):
@@ -130,7 +130,7 @@ def _counted_up(counts: Counter[str], name: str) -> int:
 
 
 def _parted(utterances: Sequence[CorpusUtterance]) -> list[CorpusUtterance]:
-    """Return them in train, dev and test sets: no speaker and no text in two, where it can be."""
+    """Split utterances into train, dev and test sets: if possible, no speaker or text in two."""
     rows = [
         Row(one.source, 0, (), str(one.audio), one.text, None, speaker=one.speaker)
         for one in utterances
@@ -159,20 +159,20 @@ def import_utterances(
     workers: int | None = None,
     show_progressbar: bool = False,
 ) -> Outcome:
-    """Check clips, and write a CSV file for each set and one of what was left out.
+    """Check clips, and write a CSV file for each set, and one with the clips that were left out.
 
     Args:
-        utterances: what a corpus says of each.
+        utterances: the clips.
         out: folder for the files.
-        name: of the importer.
-        limits: which clips are left out.
-        make_label: makes a transcript of a text.
-        wav_rate_hz: to write each clip as WAV at this rate; 0: recordings stay as they are.
-        workers: threads; None: a few more than there are cores.
-        show_progressbar: whether to show one on a terminal.
+        name: name of the importer.
+        limits: limits on the clips.
+        make_label: makes a transcript from a text.
+        wav_rate_hz: sample rate of WAV files to write; 0: write none, and use the recordings.
+        workers: number of threads; None: a few more than there are cores.
+        show_progressbar: whether to show a progress bar on a terminal.
 
     Raises:
-        CorpusError: the folder cannot be written to; nothing is left.
+        CorpusError: the folder cannot be written to, or no clip can be used.
     """
     outcome = Outcome()
     spoken = list(_labelled(utterances, make_label, outcome.dropped))
@@ -239,7 +239,7 @@ def _sound(
 
 
 def _as_wav(clip: _Clip, folder: Path, rate_hz: int) -> _Clip:
-    """Write a clip as WAV, unless that has been done and its recording has not changed since."""
+    """Write a clip as WAV, unless there is one and the recording has not changed since."""
     audio = clip.utterance.audio
     known = f"{audio.key} {clip.scan.size_bytes} {clip.scan.modified_ns} {rate_hz}"
     digest = hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()[:12]

@@ -17,7 +17,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
     for path in sorted((home / "transcript").glob("aishell_transcript_*.txt")):
         for number, line in numbered_lines(path):
             name, *words = line.split()
-            # Words are written apart; people write them together.
+            # The corpus puts spaces between words, which are not written.
             said[name] = (f"{path}:{number}", "".join(words))
     for audio in sorted((home / "wav").glob("*/*/*.wav")):
         split, speaker = audio.relative_to(home / "wav").parts[:2]

@@ -1,4 +1,4 @@
-"""Common Voice, releases since 2019: a folder for each language, with TSV tables and `clips`."""
+"""Common Voice, releases since 2019: a folder per language, with TSV tables and `clips`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
             if split in ("dev", "test"):
                 measured |= {utterance.audio.path.name, utterance.speaker}
             yield utterance
-    # All that may be trained on: no clip and no speaker of those that are measured on.
+    # Everything that may be trained on: clips and speakers that are not in the dev and test sets.
     for utterance in _table(folder / "validated.tsv", "train-all"):
         if not {utterance.audio.path.name, utterance.speaker or "?"} & measured:
             yield utterance

@@ -1,4 +1,4 @@
-"""FLEURS: a folder for each language, with train.tsv, dev.tsv, test.tsv and audio."""
+"""FLEURS: a folder per language, with train.tsv, dev.tsv, test.tsv and audio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
             continue
         place = within(folder, f"audio/{split}", split, "audio")
         for number, line in numbered_lines(path):
-            # ID, file, as written, normalised, letters, samples, gender: without a header
+            # columns, without a header: ID, file, text, normalised text, letters, samples, gender
             fields = line.split("\t")
             source = f"{path}:{number}"
             if len(fields) < 4:

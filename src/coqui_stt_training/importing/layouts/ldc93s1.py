@@ -1,4 +1,4 @@
-"""LDC93S1: one sentence of TIMIT, which everything is tried with first."""
+"""LDC93S1: one sentence of TIMIT, for first trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
     path = folder / "LDC93S1.txt"
     if path.is_file():
         for number, line in numbered_lines(path):
-            text = " ".join(line.split()[2:])  # behind the samples, which are all of them
+            text = " ".join(line.split()[2:])  # after two numbers of samples
             audio = AudioReference(folder / "LDC93S1.wav")
             yield CorpusUtterance(f"{path}:{number}", audio, text, "ldc93s1")
 

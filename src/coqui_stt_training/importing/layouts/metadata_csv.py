@@ -1,4 +1,4 @@
-"""Corpora with a `metadata.csv` and `wavs`: LJSpeech, and M-AILABS, which has one a book."""
+"""Corpora with a `metadata.csv` and `wavs`: LJSpeech, and M-AILABS with one for each book."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _read_ljspeech(folder: Path) -> Iterator[CorpusUtterance]:
 def _read_m_ailabs(folder: Path) -> Iterator[CorpusUtterance]:
     for path in sorted(folder.glob("**/by_book/**/metadata.csv")):
         parts = path.relative_to(folder).parts
-        # by_book/male/READER/BOOK/metadata.csv; books of several readers lie in by_book/mix
+        # by_book/male/READER/BOOK/metadata.csv; books of several readers are in by_book/mix
         kind, *rest = parts[parts.index("by_book") + 1 : -1]
         yield from _table(path, rest[0] if rest and kind != "mix" else "")
 

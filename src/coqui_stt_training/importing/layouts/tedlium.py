@@ -1,4 +1,4 @@
-"""TED-LIUM 1 to 3: talks as SPHERE files, and STM files that say what is said when."""
+"""TED-LIUM 1 to 3: talks as SPHERE files, and STM files with texts and their times."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...corpus.sources.text_file import numbered_lines
 from ..layout import CorpusUtterance, Layout, within
 
 _IGNORED = "ignore_time_segment_in_scoring"
-# "it 's" for it's, "don 't" for don't, from the second release on
+# since the second release, "it 's" for it's and "don 't" for don't
 _PARTED = re.compile(r" (?='(?:s|m|d|ll|re|ve|t|em|til|cause)\b)")
-_VARIANT = re.compile(r"\(\d+\)")  # of how a word is pronounced
+_VARIANT = re.compile(r"\(\d+\)")  # variant of a pronunciation
 
 
 def _read(folder: Path) -> Iterator[CorpusUtterance]:

@@ -1,4 +1,4 @@
-"""TUDA, the German speech data package: an XML file a sentence, a WAV file a microphone."""
+"""TUDA, the German speech data package: an XML file per sentence, a WAV file per microphone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
 
 
 def _element(content: str, name: str) -> str:
-    """Return the text of an element that has no others in it; no XML is parsed."""
+    """Return the text of an element without child elements; this does not parse XML."""
     found = re.search(rf"<{name}>([^<]*)</{name}>", content)
     return " ".join(html.unescape(found[1]).split()) if found else ""
 

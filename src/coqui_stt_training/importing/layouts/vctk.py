@@ -16,7 +16,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
     place = within(home, "wav48_silence_trimmed", "wav48")
     for path in sorted((home / "txt").glob("*/*.txt")):
         speaker = path.parent.name
-        # Since 0.92 there are two microphones; the first is the one that all recordings have.
+        # Since 0.92 there are two microphones; all recordings have the first.
         names = (f"{path.stem}_mic1.flac", f"{path.stem}.wav", f"{path.stem}.flac")
         found = (place / speaker / name for name in names)
         audio = next((one for one in found if one.exists()), place / speaker / names[0])

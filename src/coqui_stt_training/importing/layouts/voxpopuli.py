@@ -23,7 +23,7 @@ def _read(folder: Path) -> Iterator[CorpusUtterance]:
                 continue
             values = dict(zip(columns, line.split("\t"), strict=False))
             name = values.get("id") or values.get("id_", "")
-            # What was said is in the column of raw text, where it has been kept.
+            # The column with raw text has the exact words, if it is not empty.
             text = values.get("raw_text") or values.get("normalized_text", "")
             audio = AudioReference(folder / name[:4] / f"{name}.ogg")
             speaker = values.get("speaker_id", "")
