@@ -1,1 +1,1 @@
-"""What collections of clips look like on disk: a file for each format, all read into rows."""
+"""Readers of collections of clips, one module for each format; all return rows."""

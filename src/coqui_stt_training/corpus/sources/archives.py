@@ -1,4 +1,4 @@
-"""Archives: files that hold many recordings, which CSV files may name as `archive:member`."""
+"""Archives: files with many recordings, which CSV files may name as `archive:member`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _HEAD_BYTES = 512
 
 
 def read_head(path: str | Path) -> bytes:
-    """Return a file's first bytes.
+    """Return the first bytes of a file.
 
     Raises:
-        CorpusError: it cannot be read.
+        CorpusError: the file cannot be read.
     """
     try:
         with open_regular(path) as file:
@@ -27,15 +27,15 @@ def read_head(path: str | Path) -> bytes:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file that begins so is read as an archive; gzip is looked into elsewhere."""
+    """Whether a file with these first bytes is an archive; gzip is examined elsewhere."""
     return sdb.begins(head) or parquet.begins(head) or tar.begins(head)
 
 
 def members_of(path: Path) -> dict[str, AudioReference]:
-    """Return where each member of an archive is.
+    """Return the position of each member of an archive.
 
     Raises:
-        CorpusError: it cannot be read, or is no archive.
+        CorpusError: the file cannot be read, or is no archive.
     """
     head = read_head(path)
     if sdb.begins(head):

@@ -1,4 +1,4 @@
-"""Recordings without any text: an audio file, or a folder of such at any depth."""
+"""Recordings without texts: an audio file, or a folder of audio files at any depth."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..rows import Entry
 
 
 def is_audio_file(path: Path) -> bool:
-    """Whether a file's name says that it is a recording."""
+    """Whether the name of a file is that of a recording."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield the recordings of a folder, in the order of their names, or the one that it is."""
+    """Yield the recordings of a folder, in the order of their names, or the one recording."""
     for number, audio in enumerate([path] if path.is_file() else audio_files(path, recursive=True)):
         yield Entry(str(audio), number, "", AudioReference(audio))

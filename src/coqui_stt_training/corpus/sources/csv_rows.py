@@ -1,4 +1,4 @@
-"""CSV files with the columns `wav_filename` and `transcript`, or with some that mean the same."""
+"""CSV files with the columns `wav_filename` and `transcript`, or equivalent ones."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def read_csv_rows(
 ) -> RowFile:
     """Read a CSV file.
 
-    Where its columns have other names, or other characters than commas between them, it is read as
-    what a spreadsheet program saves: see `sheet`.
+    If its columns have other names or separators, it is read as a file of a spreadsheet program:
+    see `sheet`.
 
-    `wav_filename` names a file, or `archive.tar:a/b.wav` in an archive beside it; `start_seconds`
-    and `end_seconds`, where they are there, a piece of it.
+    `wav_filename` names a file, or a member of an archive: `archive.tar:a/b.wav`. The optional
+    `start_seconds` and `end_seconds` are the bounds of a piece of it.
 
     Args:
         path: the file.
-        large_bytes: from which size on its rows are a `Manifest`.
-        labelled: whether it has to have transcripts.
+        large_bytes: size from which its rows are a `Manifest`.
+        labelled: whether transcripts are required.
 
     Raises:
-        CorpusError: it lacks a column, is not UTF-8, or empty; an archive cannot be read.
+        CorpusError: the file lacks a column, is not UTF-8, or is empty; an archive cannot be read.
     """
     archives: dict[Path, dict[str, AudioReference]] = {}
     required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
@@ -73,7 +73,7 @@ def read_csv_rows(
 
 
 def _parse(path: str, is_book: bool) -> tuple[tuple[str, ...], list[Record]]:
-    """Return the columns, under our names where it is certain which these are, and the records."""
+    """Return the columns, under our names if they can be identified, and the records."""
     if is_book:
         columns, records = read_workbook(Path(path))
     else:
@@ -98,7 +98,7 @@ def _whole_row(
     fields: tuple[str, ...],
     archives: dict[Path, dict[str, AudioReference]],
 ) -> Row:
-    """Return a row with the place of its audio; what archives hold is looked up once for all."""
+    """Return a row with its audio reference; the members of each archive are read only once."""
     row = _find_piece(path, columns, _make_row(path, columns, line, fields))
     return _find_member(Path(path).parent, row, archives)
 
@@ -114,7 +114,7 @@ def _check_columns(path: str, columns: Sequence[str], required: Sequence[str]) -
 
 
 def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
-    """Return what may be meant by the columns that are there."""
+    """Return a hint at which of the columns may be the missing ones."""
     has = f"it has: {', '.join(columns)[:200]}"
     meant = {
         wanted: next((one for one in columns if one.lower() in (wanted, *LIKELY[wanted])), None)
@@ -187,7 +187,7 @@ def _find_member(folder: Path, row: Row, archives: dict[Path, dict[str, AudioRef
 
 
 def _split_member(folder: Path, name: str) -> tuple[Path, str] | None:
-    """Return the archive and the member that a name means; None where it is a file's."""
+    """Return the archive and the member that a name refers to; None if it is that of a file."""
     if find_audio(folder, name).exists():
         return None
     place = name.find(":")
@@ -200,5 +200,5 @@ def _split_member(folder: Path, name: str) -> tuple[Path, str] | None:
 
 
 def _parse_size(text: str) -> int | None:
-    """Return a size in bytes; it only informs, so one that is no number is as good as none."""
+    """Return a size in bytes; None if it is no number, since the size is only informative."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,4 +1,4 @@
-"""Manifests of JSON objects, one a line or in a list: NeMo's, Lhotse's, a folder's metadata."""
+"""Manifests of JSON objects, one per line or in a list: of NeMo, of Lhotse, or metadata.jsonl."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Read = Callable[[Object, Path], tuple[AudioReference, str, str]]
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield what a manifest says of each clip; bad lines have a `problem`.
+    """Yield the clips of a manifest; entries of bad lines have a `problem`.
 
     Raises:
-        CorpusError: it cannot be read, is not UTF-8, or its first line is of no kind that is known.
+        CorpusError: it cannot be read, is not UTF-8, or its first line is of no known kind.
     """
     read: Read | None = None
     for number, values in _objects(path):
@@ -56,7 +56,7 @@ def entries(path: Path) -> Iterator[Entry]:
 
 
 def _objects(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield lines that are to be JSON, with their numbers, or the objects of a list."""
+    """Yield the numbered lines, each of which should be JSON, or the objects of a list."""
     text = read_text(path)
     if not text.lstrip().startswith("["):
         yield from lines_of(text)
@@ -68,7 +68,7 @@ def _objects(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 class _BadLineError(Exception):
-    """What is wrong with one line, which others need not share."""
+    """A problem of one line, which other lines may not have."""
 
 
 def _reader_of(values: Object, path: Path, number: int) -> Read:
@@ -94,7 +94,7 @@ def _read_nemo(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
     if start is not None and values.get("duration") is not None:
         end = _number(values, "offset") + _number(values, "duration")
     is_whole = not start
-    # Without an offset `duration` is how long the file is, rounded, and would cut some of it off.
+    # Without an offset, `duration` is the rounded length of the file, which would cut off its end.
     cut = AudioReference(audio) if is_whole and not _is_cut(values) else piece(audio, start, end)
     return _checked(cut), _text(values), speaker_of(values)
 

@@ -1,4 +1,4 @@
-"""Data folders of Kaldi: `text`, `wav.scp`, and where they are there, `segments` and `utt2spk`."""
+"""Data folders of Kaldi: `text`, `wav.scp`, and optionally `segments` and `utt2spk`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SHOWN = 60
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is one of Kaldi's."""
+    """Whether a folder is a data folder of Kaldi."""
     return (path / "wav.scp").is_file()
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield what a folder says of each utterance in `text`.
+    """Yield the utterances in `text`.
 
-    No command in `wav.scp` is ever run.
+    Commands in `wav.scp` are never run.
 
     Raises:
         CorpusError: a file is missing, or not UTF-8.
@@ -46,7 +46,7 @@ def entries(path: Path) -> Iterator[Entry]:
 def _audio(
     folder: Path, utterance: str, recordings: dict[str, str], segments: dict[str, str] | None
 ) -> AudioReference | str:
-    """Return where an utterance is, or why that is not known."""
+    """Return the audio reference of an utterance, or why there is none."""
     start = end = None
     recording = utterance
     if segments is not None:
@@ -56,7 +56,7 @@ def _audio(
         if len(fields) < 3:
             return f"{folder / 'segments'} says no recording, start and end of {utterance}"
         recording, start, end = fields[:3]
-        end = None if end == "-1" else end  # Kaldi's way to say: the end of the recording
+        end = None if end == "-1" else end  # -1 is the end of the recording in Kaldi
     if recording not in recordings:
         return f"{recording} is not in {folder / 'wav.scp'}"
     place = recordings[recording]

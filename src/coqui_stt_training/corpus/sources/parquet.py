@@ -1,7 +1,7 @@
-"""Data sets of Hugging Face: Parquet and Arrow files with audio in them, or names of audio files.
+"""Data sets of Hugging Face: Parquet and Arrow files with audio, or with names of audio files.
 
-An Arrow file can be read where it lies: each recording is some bytes of it. Parquet is compressed
-in pages, so it is unpacked into an Arrow file once.
+Arrow files are read in place: each recording is a range of their bytes. Parquet is compressed in
+pages, so it is unpacked into an Arrow file once.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ TEXT_COLUMNS = (
 )
 _AUDIO_COLUMNS = ("audio", "speech", "file", "path", "audio_filepath")
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
-_STREAM = b"\xff\xff\xff\xff"  # begins an Arrow stream, as `save_to_disk` writes it
+_STREAM = b"\xff\xff\xff\xff"  # first bytes of an Arrow stream, as `save_to_disk` writes it
 _ROWS_AT_ONCE = 64
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is Parquet or Arrow."""
+    """Whether a file with these first bytes is Parquet or Arrow."""
     return head.startswith((_PARQUET, _ARROW, _STREAM))
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield what a file says of each clip.
+    """Yield the clips of a file.
 
     Raises:
-        CorpusError: it is damaged, lacks a column of audio or of text, or pyarrow is not installed.
+        CorpusError: the file is damaged or lacks a column of audio or text, or pyarrow is not
+            installed.
     """
     try:
         yield from _entries_of_arrow(_arrow_of(path), path)
-    except _PackedError:  # an Arrow file may be compressed, too
+    except _PackedError:  # Arrow files may be compressed, too
         yield from _entries_of_arrow(_repacked(path), path)
 
 
 def members(path: Path) -> dict[str, AudioReference]:
-    """Return where the audio of each row is, by its number.
+    """Return the position of the audio of each row, by its number.
 
     Raises:
         CorpusError: see `entries`.
@@ -56,12 +57,12 @@ def members(path: Path) -> dict[str, AudioReference]:
 
 
 class _PackedError(Exception):
-    """The recordings are not bytes of the file."""
+    """The recordings are not ranges of bytes of the file."""
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns of a batch that matter; `contents` or `names` may be missing."""
+    """The relevant columns of a batch; `contents` or `names` may be missing."""
 
     rows: int
     contents: Any
@@ -139,10 +140,10 @@ def _entries_of_arrow(arrow: Path, path: Path) -> Iterator[Entry]:
 
 
 def _places(contents: Any, rows: int, base: int, size: int) -> NDArray[np.int64]:
-    """Return where each value of a binary column is in the file that is mapped, and its length.
+    """Return the offset of each value of a binary column in the mapped file, and its length.
 
     Returns:
-        `[rows, 2]`; the length is -1 where there is no value.
+        `[rows, 2]`; the length is -1 for missing values.
 
     Raises:
         _PackedError: the column is not in the mapped file.
@@ -170,7 +171,7 @@ def _columns_of(batch: Any, path: Path) -> _Columns:
     """Find the columns of audio, text and speaker.
 
     Raises:
-        CorpusError: there is none of audio or of text.
+        CorpusError: there is no column of audio or text.
     """
     import pyarrow as pa
 
@@ -218,7 +219,7 @@ def _first_of(names: Sequence[str], known: Sequence[str]) -> str | None:
 
 
 def _columns(path: Path, named: Path) -> Iterator[_Columns]:
-    """Yield what each record batch of a Parquet or Arrow file has; errors speak of `named`."""
+    """Yield the columns of each record batch of a Parquet or Arrow file; errors name `named`."""
     try:
         import pyarrow as pa
     except ImportError:

@@ -1,4 +1,4 @@
-"""Reads any collection of clips; what kind it is, its content says."""
+"""Reads any collection of clips; its content determines its format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Entries = Callable[[Path], Iterator[Entry]]
 
 _FIRST_LINE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
-_BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
+_BYTES_A_ROW = 128  # approximate, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, or some that mean the same, "
     "SDB, tar and Parquet files, JSONL manifests, TSV files of Common Voice, metadata.csv of "
@@ -46,13 +46,13 @@ def read_rows(
     """Read a collection: a file, a folder, or all files of a pattern (`shards/*.tar`).
 
     Args:
-        path: its name.
-        large_bytes: from which size on the rows of a CSV file are a `Manifest`.
-        labelled: whether it has to have transcripts. Those without may also be an audio file, a
-            folder of such at any depth, or an SDB file or tar archive of nothing but audio.
+        path: name of the collection.
+        large_bytes: size from which the rows of a CSV file are a `Manifest`.
+        labelled: whether transcripts are required. Otherwise the collection may also be an audio
+            file, a folder of audio files at any depth, or an SDB file or tar archive of only audio.
 
     Raises:
-        CorpusError: it is missing, of no kind that is known, damaged, not UTF-8, or empty.
+        CorpusError: the collection is missing, of no known kind, damaged, not UTF-8, or empty.
     """
     name = str(path)
     files = _matching(name)
@@ -68,7 +68,7 @@ def _are_here(files: Sequence[str]) -> bool:
 
 
 def _read_many(name: str, files: Sequence[str], large_bytes: int, labelled: bool) -> RowFile:
-    """Read the files of a pattern; where there are very many rows, an index of them is made."""
+    """Read the files of a pattern; very many rows are indexed."""
     parts: list[RowFile] = []
     upcoming = _each(files, large_bytes, labelled)
     count = 0
@@ -83,10 +83,10 @@ def _read_many(name: str, files: Sequence[str], large_bytes: int, labelled: bool
 
 
 def _each(files: Sequence[str], large_bytes: int, labelled: bool) -> Iterator[RowFile]:
-    """Yield what is in each of some files.
+    """Yield the entries of each file.
 
     Raises:
-        CorpusError: behind the last one: those that cannot be read, all of them.
+        CorpusError: files cannot be read; raised after the last one, and names all.
     """
     problems = []
     for file in files:
@@ -101,12 +101,12 @@ def _each(files: Sequence[str], large_bytes: int, labelled: bool) -> Iterator[Ro
 
 
 def is_collection_folder(path: Path) -> bool:
-    """Whether a folder is a collection itself, not just a place where one is."""
+    """Whether a folder is itself a collection, and does not only contain some."""
     return path.is_dir() and _folder_reader(path) is not None
 
 
 def _matching(name: str) -> list[str] | None:
-    """Return the files of a pattern; None for a name that is none, or that exists."""
+    """Return the files of a pattern; None if the name is no pattern, or exists."""
     if is_url(name):
         return _matching_urls(name)
     if Path(name).exists() or not re.search(r"[*?\[{]", name):
@@ -136,7 +136,7 @@ def _matching_urls(name: str) -> list[str] | None:
 
 
 def _braces(pattern: str) -> list[str]:
-    """Return the names that webdataset's `a-{000..009}.tar` means."""
+    """Return the names for webdataset's notation `a-{000..009}.tar`."""
     found = re.search(r"\{(\d{1,9})\.\.(\d{1,9})\}", pattern)
     if not found:
         return [pattern]
@@ -196,7 +196,7 @@ def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
 
 
 def _read_remote(url: str, large_bytes: int, labelled: bool) -> RowFile:
-    """Read the copy of a remote collection, and fetch the recordings that it names."""
+    """Read the local copy of a remote collection, and fetch the recordings that it names."""
     copy, changed = Mirror().fetch(url)
     try:
         file = _read_here(str(copy), large_bytes, labelled)
@@ -206,13 +206,13 @@ def _read_remote(url: str, large_bytes: int, labelled: bool) -> RowFile:
 
 
 def _fetched(file: RowFile, name: str, copy: Path, *, anew: bool) -> RowFile:
-    """Return a collection whose remote recordings are here, and which speaks of their URLs.
+    """Return a collection whose remote recordings are local, but named by their URLs.
 
     Args:
-        file: as it was read.
-        name: as the user gave it.
-        copy: what was read.
-        anew: whether to compare recordings that are here with the store.
+        file: the collection as it was read.
+        name: its name, as the user gave it.
+        copy: its local copy.
+        anew: whether to compare local recordings with the store.
     """
     sound = (file.audio_of(row).path for row in file.rows if not row.problem)
     Mirror().fetch_all((path for path in sound if path != copy), anew=anew)
@@ -232,7 +232,7 @@ def _fetched(file: RowFile, name: str, copy: Path, *, anew: bool) -> RowFile:
 
 
 def _names_remote(file: RowFile) -> bool:
-    """Whether a list that is here names recordings that are not."""
+    """Whether a local list names remote recordings."""
     copies = str(copies_folder())
     return not isinstance(file.rows, Manifest) and any(
         is_url(row.audio_name) if row.audio is None else str(row.audio.path).startswith(copies)
@@ -248,7 +248,7 @@ def _not_empty(entries: Iterator[Entry], name: str) -> list[Entry]:
 
 
 def _file_reader(name: str) -> Entries | None:
-    """Return what reads a file; None for CSV and workbooks, whose reader says what is wrong."""
+    """Return the reader of a file; None for CSV files and workbooks, which have their own."""
     path, head = Path(name), read_head(name)
     if sdb.begins(head):
         return sdb.entries
@@ -288,7 +288,7 @@ def _gunzipped(path: Path, size: int) -> bytes:
         with gzip.open(path) as file:
             return file.read(size)
     except (OSError, EOFError, zlib.error):
-        return b""  # whoever reads all of it says what is wrong
+        return b""  # the reader of the whole file reports what is wrong
 
 
 def _first_line(path: Path, head: bytes) -> str:
@@ -342,10 +342,10 @@ def _all_of(files: Sequence[Path], read: Entries) -> Entries:
 
 
 def _check_one_split(path: Path, files: Sequence[Path]) -> None:
-    """See that the files of a folder are one split: `train-00000-of-00002.parquet`, ...
+    """Check that the files of a folder are one split: `train-00000-of-00002.parquet`, ...
 
     Raises:
-        CorpusError: they are several.
+        CorpusError: there are several splits.
     """
     splits: dict[str, Path] = {}
     for file in files:

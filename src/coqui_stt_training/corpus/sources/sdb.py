@@ -1,7 +1,7 @@
 """SDB files, upstream's sample databases: audio and transcripts in one file, with an index.
 
     "SAMPLEDB", length, JSON: {"schema": [{"content": "speech", "mime-type": ...}, ...]}
-    length, count, samples: each its length, then each column with its length before it
+    length, count, samples: for each its length, then each column after its length
     length, count, offset of each sample in the file
 
 Lengths of samples and columns are 32-bit, all other numbers 64-bit; all are big-endian.
@@ -36,12 +36,12 @@ _AUDIO_TYPES: dict[str, Packing] = {
 
 @dataclass(frozen=True)
 class SdbSample:
-    """One sample.
+    """A sample.
 
     Attributes:
-        audio: where it is; None where `problem` says why.
-        transcript: what is said; None in a file without transcripts.
-        problem: what is wrong with it, None for a good one.
+        audio: reference to its audio; None if it has a `problem`.
+        transcript: its transcript; None in a file without transcripts.
+        problem: what is wrong with it; None: nothing.
     """
 
     audio: AudioReference | None
@@ -51,12 +51,12 @@ class SdbSample:
 
 @dataclass(frozen=True)
 class SdbFile:
-    """What an SDB file holds.
+    """The content of an SDB file.
 
     Attributes:
-        audio_type: of all samples.
-        labeled: whether it has transcripts.
-        samples: in the order of its index.
+        audio_type: type of the audio of all samples.
+        labeled: whether there are transcripts.
+        samples: samples in the order of the index.
     """
 
     audio_type: str
@@ -65,7 +65,7 @@ class SdbFile:
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is an SDB file."""
+    """Whether a file with these first bytes is an SDB file."""
     return head.startswith(MAGIC)
 
 
@@ -73,8 +73,8 @@ def read_sdb(path: str | Path) -> SdbFile:
     """Read the index and the transcripts of an SDB file.
 
     Raises:
-        CorpusError: it is missing, no SDB file, without audio, or its frame is damaged; damaged
-            samples have a `problem`.
+        CorpusError: the file is missing, no SDB file, has no audio, or its structure is damaged;
+            damaged samples have a `problem`.
     """
     try:
         content = map_file(Path(path))
@@ -84,14 +84,14 @@ def read_sdb(path: str | Path) -> SdbFile:
 
 
 def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
-    """Yield what a file says of each clip.
+    """Yield the clips of a file.
 
     Args:
         path: the file.
-        labelled: whether it has to have transcripts.
+        labelled: whether transcripts are required.
 
     Raises:
-        CorpusError: see `read_sdb`; or it has no transcripts.
+        CorpusError: see `read_sdb`; or the file has no transcripts.
     """
     found = read_sdb(path)
     if labelled and not found.labeled:
@@ -105,7 +105,7 @@ def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
 
 
 def members(path: Path) -> dict[str, AudioReference]:
-    """Return where each sample is, by its number.
+    """Return the position of each sample, by its number.
 
     Raises:
         CorpusError: see `read_sdb`.

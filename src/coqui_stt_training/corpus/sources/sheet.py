@@ -1,6 +1,6 @@
-"""Tables as people keep them in spreadsheets: other separators, columns under other names.
+"""Tables of spreadsheet programs: with other separators, and other names of columns.
 
-Recordings are named as somebody typed them: without a folder, or without `.mp3`.
+Names of recordings are as people type them: without a folder, or without `.mp3`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stt.audio.folder import SUFFIXES
 from ..csv_file import Record
 from ..rows import AUDIO_COLUMN, SPEAKER_COLUMNS, TRANSCRIPT_COLUMN, find_audio
 
-# What the columns are called elsewhere.
+# Other names of the columns.
 LIKELY = {
     AUDIO_COLUMN: (
         *("path", "file", "file_name", "filename", "audio", "audio_file", "audio_filepath"),
@@ -24,7 +24,7 @@ LIKELY = {
     TRANSCRIPT_COLUMN: ("text", "sentence", "transcription", "transcripts", "label"),
 }
 _SEPARATORS = (",", ";", "\t", "|")
-_MOST_LOOKED_AT = 100  # records, and folders beside the table
+_MOST_LOOKED_AT = 100  # number of records, and of folders beside the table
 
 
 def separator_of(first_line: str) -> str:
@@ -35,16 +35,16 @@ def separator_of(first_line: str) -> str:
 
 
 def is_header(first_line: str, separator: str) -> bool:
-    """Whether a line names a column of recordings and a column of transcripts."""
+    """Whether a line names a column of recordings and one of transcripts."""
     columns = first_line.split(separator)
     return all(_named(columns, wanted) for wanted in LIKELY)
 
 
 def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
-    """Return the names of columns, of which two are ours now, where it is certain which they are.
+    """Return the names of columns, with our names for two of them, if these can be identified.
 
-    They are known by their names; that of recordings also as the only one in which there are names
-    of audio files, and that of transcripts as the only other one in which there is text.
+    They are identified by their names. Otherwise the column of recordings is the only one with
+    names of audio files, and that of transcripts is the only other one with text.
     """
     found = {wanted: _named(columns, wanted) for wanted in LIKELY}
     some = [fields for _, fields in records[:_MOST_LOOKED_AT] if len(fields) == len(columns)]
@@ -57,13 +57,13 @@ def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, .
     if any(len(places) != 1 for places in found.values()):
         return tuple(columns)
     ours = {places[0]: wanted for wanted, places in found.items()}
-    if len(ours) < len(found):  # one column is called as transcripts are, and has names of files
+    if len(ours) < len(found):  # a column has the name of transcripts, and contains names of files
         return tuple(columns)
     return tuple(ours.get(index, name) for index, name in enumerate(columns))
 
 
 def _named(columns: Sequence[str], wanted: str) -> list[int]:
-    """Return which columns are called so, or else which may be meant."""
+    """Return the columns with such a name, or else those that may be meant."""
     plain = [name.strip().casefold().replace(" ", "_").replace("-", "_") for name in columns]
     for names in ((wanted,), LIKELY[wanted]):
         if places := [index for index, name in enumerate(plain) if name in names]:
@@ -77,7 +77,7 @@ def _holding(
     holds: Callable[[str], bool],
     how_many: Callable[[Iterable[bool]], bool] = all,
 ) -> list[int]:
-    """Return the columns of whose values all, or any, are of a kind."""
+    """Return the columns in which all, or any, values are of a kind."""
     return [
         index
         for index, name in enumerate(columns)
@@ -88,11 +88,11 @@ def _holding(
 
 
 def is_headless(first: Sequence[str], columns: Sequence[str]) -> bool:
-    """Whether the first line of a table tells of a clip, and does not name columns.
+    """Whether the first line of a table describes a clip instead of naming columns.
 
     Args:
         first: its fields.
-        columns: what they are called, of which two are ours now.
+        columns: names of the columns, with our names for two of them.
     """
     return _is_recording(first[columns.index(AUDIO_COLUMN)])
 
@@ -108,15 +108,15 @@ def _is_text(value: str) -> bool:
 def with_names_of_files(
     folder: Path, columns: Sequence[str], records: Sequence[Record]
 ) -> Iterator[Record]:
-    """Yield records with the names that their recordings have.
+    """Yield records with the actual names of their recordings.
 
-    Looked for are they in the folder of the table and in those in it, and under the names that they
-    have with the usual endings.
+    Recordings are searched in the folder of the table and its subfolders, also with the usual
+    endings.
 
     Args:
-        folder: of the table.
-        columns: its names, of which two are ours.
-        records: as they are there.
+        folder: folder of the table.
+        columns: names of the columns, with our names for two of them.
+        records: records of the table.
     """
     place = columns.index(AUDIO_COLUMN)
     beside = itertools.islice(folder.glob("*/"), _MOST_LOOKED_AT)
@@ -129,13 +129,13 @@ def with_names_of_files(
 
 
 def _find(folder: Path, below: Sequence[Path], name: str) -> str | None:
-    """Return the name of a recording as seen from the table's folder; None where it is nowhere.
+    """Return the name of a recording relative to the table's folder; None if it is not found.
 
-    Of the folders of another computer as many are kept as there are here, too.
+    Of a path on another computer, the end that exists here is kept.
     """
     if os.path.lexists(find_audio(folder, name)):
         return name
-    parts = PureWindowsPath(name).parts  # which takes / for \\, too
+    parts = PureWindowsPath(name).parts  # it also accepts / for \\
     tails = [name, *("/".join(parts[first:]) for first in range(1, len(parts)))]
     endings = ("",) if Path(name).suffix.lower() in SUFFIXES else ("", *SUFFIXES)
     for tail, place, ending in itertools.product(tails, (folder, *below), endings):

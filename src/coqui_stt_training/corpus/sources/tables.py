@@ -17,7 +17,7 @@ _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
 def is_ljspeech(first_line: str) -> bool:
-    """Whether the first line is that of a table of `id|transcript|normalised transcript`.
+    """Whether a first line is that of a table of `id|transcript|normalised transcript`.
 
     A line that names columns is not: in `audio_file|text|speaker_name`, the last is no transcript.
     """
@@ -25,12 +25,12 @@ def is_ljspeech(first_line: str) -> bool:
 
 
 def ljspeech_entries(path: Path) -> Iterator[Entry]:
-    """Yield what a `metadata.csv` says; audio is in `wavs` beside it, or beside it.
+    """Yield the clips of a `metadata.csv`; audio is in the same folder, or in `wavs` there.
 
-    The transcript is the last column that is not empty: LJSpeech has numbers as words there.
+    The transcript is the last column that is not empty: in LJSpeech it has numbers as words.
 
     Raises:
-        CorpusError: it cannot be read, or is not UTF-8.
+        CorpusError: the file cannot be read, or is not UTF-8.
     """
     for number, line in numbered_lines(path):
         name, *texts = (field.strip() for field in line.split("|"))
@@ -49,16 +49,16 @@ def _named(folder: Path, name: str) -> Path:
 
 
 def is_spaced(first_line: str, folder: Path) -> bool:
-    """Whether a list that begins so is one of recordings, each followed by what is said in it."""
+    """Whether a list with this first line has recordings, each followed by its transcript."""
     name, *text = first_line.split(maxsplit=1)
     return bool(text) and os.path.lexists(_named(folder, name))
 
 
 def spaced_entries(path: Path) -> Iterator[Entry]:
-    """Yield what a list says that has a recording, a space and its transcript on each line.
+    """Yield the clips of a list with a recording, a space and its transcript on each line.
 
     Raises:
-        CorpusError: it cannot be read, or is not UTF-8.
+        CorpusError: the file cannot be read, or is not UTF-8.
     """
     for number, line in numbered_lines(path):
         name, *text = line.split(maxsplit=1)
@@ -67,16 +67,16 @@ def spaced_entries(path: Path) -> Iterator[Entry]:
 
 
 def is_common_voice(first_line: str) -> bool:
-    """Whether a file that begins so is a TSV file of Common Voice."""
+    """Whether a file with this first line is a TSV file of Common Voice."""
     columns = first_line.rstrip("\r\n").split("\t")
     return "path" in columns and "sentence" in columns
 
 
 def common_voice_entries(path: Path) -> Iterator[Entry]:
-    """Yield what a TSV file says; audio is in `clips` beside it.
+    """Yield the clips of a TSV file; audio is in `clips` in the same folder.
 
     Raises:
-        CorpusError: it cannot be read, is not UTF-8, or has a broken header.
+        CorpusError: the file cannot be read, is not UTF-8, or has a malformed header.
     """
     columns: list[str] = []
     clips = path.parent / "clips"
@@ -103,7 +103,7 @@ def common_voice_entries(path: Path) -> Iterator[Entry]:
 
 
 def _unquoted(sentence: str) -> str:
-    """Return a sentence as it was before a program for tables put it between quotes."""
+    """Return a sentence without the quotes that a spreadsheet program puts around it."""
     if len(sentence) > 1 and sentence[0] == sentence[-1] == '"' and '""' in sentence[1:-1]:
         return sentence[1:-1].replace('""', '"')
     return sentence

@@ -1,7 +1,7 @@
-"""A folder of recordings, each with its text beside it, in a file of the same name.
+"""A folder of recordings, each with its text in a file of the same name.
 
-That is a `.txt` with its transcript, or what says when which part of it is said: subtitles, labels
-of Audacity, tiers of Praat or ELAN.
+That is a `.txt` with its transcript, or a text with times: subtitles, labels of Audacity, tiers of
+Praat or ELAN.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .text_file import read_text
 from .timed_text import TimedText
 
 _LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9-]+)?")
-# The first of them that is there is read: whole texts beside captions are often those of captions.
+# The first existing one is read: a whole text beside captions is often that of the captions.
 _SUFFIXES = (*timed_text.CAPTIONS, ".txt", *timed_text.SUFFIXES)
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder holds a recording with a text, at any depth."""
+    """Whether a folder contains a recording with a text, at any depth."""
     texts = _texts(path)
     return any(audio.with_suffix("") in texts for audio in audio_files(path, recursive=True))
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Yield each recording, or each part of it, with its transcript, in order of their names."""
+    """Yield each recording, or each piece of it, with its transcript, in order of their names."""
     texts = _texts(path)
     for number, audio in enumerate(audio_files(path, recursive=True)):
         found = texts.get(audio.with_suffix(""), [])
@@ -70,9 +70,9 @@ def _pieces(audio: Path, text: Path, pieces: Sequence[TimedText]) -> Iterator[En
 
 
 def _texts(path: Path) -> dict[Path, list[Path]]:
-    """Return the text of each name without an ending; captions of several languages, if need be.
+    """Return the text files by name without suffix; several only for captions in languages.
 
-    Those may have their language in the name: `talk.uk.vtt`.
+    The names of such captions contain their language: `talk.uk.vtt`.
     """
     texts: dict[Path, list[Path]] = {}
     of_languages: dict[Path, list[Path]] = {}

@@ -1,6 +1,6 @@
-"""Texts with times beside long recordings: subtitles, labels of Audacity, tiers of Praat and ELAN.
+"""Texts with times for long recordings: subtitles, labels of Audacity, tiers of Praat and ELAN.
 
-Every caption, label or interval with text in it is a clip: a piece of the recording.
+Every caption, label or interval with text is a clip: a piece of the recording.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _CAPTION_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _LABEL = re.compile(r"(-?\d+[.,]\d+)\t(-?\d+[.,]\d+)(?:\t(.*))?")
-_FREQUENCIES = "\\\t"  # begin the second line of a label of a spectrum
-# What stands for something in a TextGrid: a text between quotes, or a number that stands alone.
+_FREQUENCIES = "\\\t"  # beginning of the second line of a label with frequencies
+# Values in a TextGrid: a text in quotes, or a number on its own.
 _PRAAT_VALUE = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)')
-# What tiers with transcripts are called, where there are others beside them.
+# Names of tiers with transcripts, if there are other tiers.
 _TRANSCRIPTS = frozenset(
     {"text", "transcript", "transcription", "sentence", "sentences", "utterance", "utterances",
      "orthography", "ortho", "orth", "phrase", "phrases"}
@@ -37,14 +37,14 @@ _TRANSCRIPTS = frozenset(
 
 @dataclass(frozen=True)
 class TimedText:
-    """What is said in a piece of a recording.
+    """The text of a piece of a recording.
 
     Attributes:
-        place: where it stands in its file: a line, or which interval of a tier it is.
-        start_seconds: where it begins.
-        end_seconds: where it ends.
-        text: on one line.
-        speaker: who says it, "" where the file does not say.
+        place: its place in the file: number of the line, or of the interval in its tier.
+        start_seconds: start of the piece.
+        end_seconds: end of the piece.
+        text: its text, on one line.
+        speaker: its speaker; "" if unknown.
     """
 
     place: int
@@ -55,7 +55,7 @@ class TimedText:
 
 
 def is_label_track(text: str) -> bool:
-    """Whether a text is what Audacity exports labels as: two times and a label a line."""
+    """Whether a text is a label track of Audacity: two times and a label on each line."""
     lines = [line for line in text.splitlines() if line.strip()]
     return bool(lines) and all(_LABEL.fullmatch(line) or line[:2] == _FREQUENCIES for line in lines)
 
@@ -64,23 +64,23 @@ def read_label_track(text: str, path: Path) -> Iterator[TimedText]:
     """Yield the labels of Audacity that are not empty.
 
     Args:
-        text: of the file.
-        path: of the file, for messages.
+        text: content of the file.
+        path: path of the file, for messages.
     """
     for number, line in enumerate(text.splitlines(), 1):
         if found := _LABEL.fullmatch(line):
             start, end = (float(time.replace(",", ".")) for time in found.groups()[:2])
             yield from _said(
                 number, max(0.0, start), end, found[3] or ""
-            )  # 0 is where audio begins
+            )  # labels may start before the audio
 
 
 def read_captions(text: str, path: Path) -> Iterator[TimedText]:
     """Yield the captions of an `.srt` or `.vtt`, without their markup.
 
     Args:
-        text: of the file.
-        path: of the file, for messages.
+        text: content of the file.
+        path: path of the file, for messages.
     """
     lines = text.splitlines()
     found = {i: times for i, line in enumerate(lines) if (times := _CAPTION_TIMES.match(line))}
@@ -89,7 +89,7 @@ def read_captions(text: str, path: Path) -> Iterator[TimedText]:
         start, until = _seconds(bounds[:3]), _seconds(bounds[3:])
         caption = [*itertools.takewhile(str.strip, lines[index + 1 : end])]
         if index + 1 + len(caption) == end < len(lines) and caption[-1:] and caption[-1].isdigit():
-            caption.pop()  # the number of the next caption, which no empty line separates
+            caption.pop()  # the number of the next caption, if there is no empty line before it
         voice = _VOICE.search(" ".join(caption))
         plain = html.unescape(_MARKUP.sub("", " ".join(caption)))
         yield from _said(index + 1, start, until, plain, voice[1].strip() if voice else "")
@@ -106,18 +106,18 @@ def read_textgrid(text: str, path: Path) -> Iterator[TimedText]:
     """Yield the intervals of a tier of Praat's `.TextGrid`, in its long or short form.
 
     Args:
-        text: of the file.
-        path: of the file, for messages.
+        text: content of the file.
+        path: path of the file, for messages.
 
     Raises:
-        CorpusError: it breaks off, or which tier has the transcripts is not known.
+        CorpusError: the file is truncated, or it is unclear which tier has the transcripts.
     """
     values = [found[2] or found[1] for found in _PRAAT_VALUE.finditer(text)]
     if values[:2] != ["ooTextFile", "TextGrid"]:
         raise CorpusError(f"{path}: no TextGrid of Praat, or one that is not text; save it as text")
     try:
         tiers = _tiers_of_praat(iter(values[2:]))
-    except (StopIteration, RuntimeError, ValueError):  # of which generators make the second
+    except (StopIteration, RuntimeError, ValueError):  # a generator raises the second
         raise CorpusError(f"{path}: a damaged TextGrid; save it in Praat again") from None
     yield from _of_tiers(tiers, path)
 
@@ -126,15 +126,15 @@ def _tiers_of_praat(values: Iterator[str]) -> dict[str, list[TimedText]]:
     """Return the tiers of intervals of a TextGrid, by name.
 
     Raises:
-        StopIteration: the values break off.
+        StopIteration: values are missing at the end.
         RuntimeError: likewise.
-        ValueError: one is no number where there should be one.
+        ValueError: a value should be a number, but is not.
     """
     tiers: dict[str, list[TimedText]] = {}
     _, _, count = (next(values) for _ in range(3))
     for _ in range(int(count)):
         kind, name, _, _, length = (next(values) for _ in range(5))
-        size = 3 if kind == "IntervalTier" else 2  # a point has one time
+        size = 3 if kind == "IntervalTier" else 2  # a point has only one time
         parts = [tuple(next(values) for _ in range(size)) for _ in range(int(length))]
         if kind == "IntervalTier":
             tiers[name] = [
@@ -146,16 +146,16 @@ def _tiers_of_praat(values: Iterator[str]) -> dict[str, list[TimedText]]:
 
 
 def read_elan(text: str, path: Path) -> Iterator[TimedText]:
-    """Yield the annotations of a tier of ELAN's `.eaf`, or of a tier for each speaker.
+    """Yield the annotations of a tier of ELAN's `.eaf`, or of one tier per speaker.
 
     Args:
-        text: of the file.
-        path: of the file, for messages.
+        text: content of the file.
+        path: path of the file, for messages.
 
     Raises:
-        CorpusError: it is no XML of ELAN, or which tier has the transcripts is not known.
+        CorpusError: it is no XML of ELAN, or it is unclear which tier has the transcripts.
     """
-    if "<!DOCTYPE" in text:  # with which XML can name other files, and grow without end
+    if "<!DOCTYPE" in text:  # it would allow references to other files, and expansion without limit
         raise CorpusError(f"{path}: an .eaf with a DOCTYPE, of which ELAN writes none")
     try:
         document = ElementTree.fromstring(text)
@@ -200,10 +200,10 @@ def _annotations(
 
 
 def _of_tiers(tiers: Mapping[str, list[TimedText]], path: Path) -> list[TimedText]:
-    """Return what is in the tier with the transcripts: the only one, or the one that is called so.
+    """Return the texts of the tier with transcripts: the only tier, or the one with such a name.
 
     Raises:
-        CorpusError: it is not known which that is.
+        CorpusError: it is unclear which tier that is.
     """
     filled = {name: pieces for name, pieces in tiers.items() if pieces}
     named = {name for name in filled if name.strip().lower() in _TRANSCRIPTS}
@@ -221,7 +221,7 @@ def _of_tiers(tiers: Mapping[str, list[TimedText]], path: Path) -> list[TimedTex
 def _said(
     place: int, start: float, end: float, text: str, speaker: str = ""
 ) -> Iterator[TimedText]:
-    """Yield a piece with a text; nothing where there is none."""
+    """Yield a piece with its text; nothing if the text is empty."""
     if plain := " ".join(text.split()):
         yield TimedText(place, start, end, plain, speaker)
 
@@ -235,13 +235,13 @@ SUFFIXES = tuple(_READERS)
 
 
 def read_timed_text(path: Path) -> list[TimedText]:
-    """Return what a file beside a recording says, and when, in its order.
+    """Return the texts of a file beside a recording, with their times, in its order.
 
     Args:
-        path: with one of `SUFFIXES`, or labels of Audacity.
+        path: a file with one of `SUFFIXES`, or labels of Audacity.
 
     Raises:
-        CorpusError: it cannot be read, is of no such kind, or is damaged.
+        CorpusError: the file cannot be read, has no such format, or is damaged.
     """
     read = _READERS.get(path.suffix.lower(), read_label_track)
     return list(read(decode_text(read_content(path, _LARGEST_BYTES), str(path)), path))

@@ -1,4 +1,4 @@
-"""What to say of a folder that is no collection, but may hold some."""
+"""Messages about a folder that is no collection, but may contain some."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LISTS = (
     *(".parquet", ".arrow", "manifest.json", ".xlsx", ".trans.txt"),
 )
 _DEPTH = 3
-_MOST_LOOKED_AT = 10_000  # so that the wrong folder is refused at once, however large
+_MOST_LOOKED_AT = 10_000  # so that a wrong folder is refused at once, however large it is
 
 
 def describe_folder(path: Path) -> str:
-    """Return what a folder holds that could be meant, and what to do; "" where nothing is."""
+    """Return which collections in a folder may be meant, and what to do; "" if there are none."""
     inside = list(itertools.islice(_files_below(path, _DEPTH), _MOST_LOOKED_AT))
     lists = sorted(str(one) for one in inside if one.name.lower().endswith(_LISTS))
     if lists:
@@ -34,6 +34,6 @@ def describe_folder(path: Path) -> str:
 
 
 def _files_below(path: Path, depth: int) -> Iterator[Path]:
-    """Yield the files of a folder, those of folders in it after them."""
+    """Yield the files of a folder, and then those of its subfolders."""
     for levels in range(1, depth + 1):
         yield from (one for one in path.glob("/".join("*" * levels)) if one.is_file())

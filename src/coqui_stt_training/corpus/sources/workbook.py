@@ -1,4 +1,4 @@
-"""Spreadsheets in the format of Excel, `.xlsx`, which all programs for them write."""
+"""Spreadsheets in Excel's format `.xlsx`, which all spreadsheet programs can write."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from .text_file import EXCEL, read_content
 
 _SUFFIXES = (".xlsx", ".xlsm")
 _UNREADABLE_SUFFIXES = (".ods", ".numbers", ".xlsb", ".xls")
-_BEGINNINGS = (b"PK", b"\xd0\xcf\x11\xe0")  # of zip files, and of files of Excel before 2007
+_BEGINNINGS = (b"PK", b"\xd0\xcf\x11\xe0")  # zip, and Excel before 2007
 _LARGEST_BYTES = 1 << 28
 _LARGEST_UNPACKED_BYTES = 1 << 31
-_MOST_ROWS = 1 << 20  # that Excel has
-_MOST_COLUMNS = 64  # a cell far out makes all rows as wide as it is
+_MOST_ROWS = 1 << 20  # of Excel
+_MOST_COLUMNS = 64  # a cell far to the right makes all rows as wide
 
 
 def is_workbook(path: Path, head: bytes) -> bool:
-    """Whether a file with these first bytes is a spreadsheet in the format of a program."""
+    """Whether a file with these first bytes is a file of a spreadsheet program."""
     suffixes = (*_SUFFIXES, *_UNREADABLE_SUFFIXES)
     return head.startswith(_BEGINNINGS) and path.suffix.lower() in suffixes
 
 
 def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
-    """Return the first row of the one sheet that is not empty, and the rows below it.
+    """Return the first row of the only sheet that is not empty, and the rows below it.
 
-    Values that are no text are as one would type them; of formulas, what they gave when it was
-    saved.
+    Values that are no text are returned as one would type them; formulas as their results when the
+    file was saved.
 
     Raises:
-        CorpusError: it is damaged, empty, protected, of another format, or has several sheets; or
-            the package that reads it is not installed.
+        CorpusError: the file is damaged, empty, protected, of another format, or has several
+            sheets; or the package that reads it is not installed.
     """
     remedy = f"a spreadsheet in its program's own format; save it as CSV ({EXCEL})"
     if path.suffix.lower() not in _SUFFIXES:
@@ -52,7 +52,7 @@ def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheets = {sheet.title: rows for sheet in book.worksheets if (rows := list(_rows(sheet)))}
-    # It has no errors of its own: what is missing or misplaced raises what Python raises there.
+    # The package has no errors of its own: malformed files raise various exceptions of Python.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise CorpusError(
@@ -69,12 +69,12 @@ def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
 
 
 def _content(path: Path) -> bytes:
-    """Return what is in a file that does not unpack to more than memory holds."""
+    """Return the content of a file, unless it would unpack to more than a limit."""
     content = read_content(path, _LARGEST_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked_bytes = sum(one.file_size for one in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # names may be no UTF-8
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # names may not be UTF-8
         raise CorpusError(
             f"{path}: a spreadsheet that is damaged; save it as CSV ({EXCEL})"
         ) from None
@@ -84,7 +84,7 @@ def _content(path: Path) -> bytes:
 
 
 def _rows(sheet: Any) -> Iterator[Record]:
-    """Yield the rows of a sheet that are not empty, without empty columns behind the last."""
+    """Yield the rows of a sheet that are not empty, without empty columns at the end."""
     records = []
     for line, row in enumerate(
         sheet.iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS, values_only=True), 1
