@@ -63,6 +63,12 @@ class BootstrapFlags:
     source_learning_rate_factor: float = flag(
         1.0, "learning rate of source layers, as a factor of the base rate", check=positive
     )
+    unfrozen_learning_rate_factor: float = flag(
+        1.0,
+        "learning rate of all layers once frozen layers are unfrozen, or if none is frozen, as a "
+        "factor of the base rate",
+        check=positive,
+    )
     layer_learning_rate_decay: float = flag(
         1.0,
         "learning rate of each source layer, as a factor of that of the layer above it",

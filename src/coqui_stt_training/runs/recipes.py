@@ -30,6 +30,7 @@ _LEADERS = {
     "unfreeze_after_epochs": "freeze_source_layers",
     "unfreeze_every_epochs": "freeze_source_layers",
     "unfreeze_wait_epochs": "freeze_source_layers",
+    "unfrozen_learning_rate_factor": "freeze_source_layers",
     "augment_variants": "augment",
     "head_layers": "head",
     "head_size": "head",
@@ -37,7 +38,7 @@ _LEADERS = {
 _OF_FREEZING = frozenset(
     {
         "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
-        "unfreeze_wait_epochs",
+        "unfreeze_wait_epochs", "unfrozen_learning_rate_factor",
     }
 )  # fmt: skip
 # Flags about an encoder's own weights, which are not trained if it has adapters.

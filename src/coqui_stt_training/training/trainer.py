@@ -239,7 +239,10 @@ class Trainer:
         progress = self.progress
         batches = self.pipeline.batches_in(progress.epoch)
         done = (progress.planned_epoch + progress.batch / batches) / self._plan.epochs
-        return progress.learning_rate * self._plan.learning_rates.factor(done)
+        rate = progress.learning_rate * self._plan.learning_rates.factor(done)
+        if self._plan.freezing.is_over(progress.planned_epoch):
+            rate *= self._plan.unfrozen_factor
+        return rate
 
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Skip a step whose loss or gradient is not finite, and log the files."""
