@@ -1,14 +1,14 @@
-"""One table of how fast everything is, beside what the machine could do.
+"""One table of the speed of everything, compared with the limits of the machine.
 
     python -m benchmarks [--quick] [--only GROUP ...] [--json] [--compare OLD.json]
 
     python -m benchmarks --json >before.json         # then change something
     python -m benchmarks --compare before.json
 
-In the folder of the sources. One core is measured, in CPU time, which others' work disturbs least;
-the best of some rounds counts. Limits are measured in the same run: the rate of matrix products and
-of reading memory, plain files, Python's own start. Each thing has a script of its own here that
-measures it more closely.
+Run it in the folder of the sources. It measures CPU time on one core, which other processes disturb
+least, and takes the best of several rounds. Limits are measured in the same run: the speed of
+matrix products, of reading memory and plain files, and the start of Python. For each part there is
+another script in this folder that measures it more closely.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD = ("", "each", "limit", "of limit", "limited by", "upstream")
 
 def main() -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # read when NumPy and PyTorch are imported
+        os.environ.setdefault(name, "1")  # NumPy and PyTorch read it when they are imported
     from .groups import GROUPS
     from .limits import describe_machine
 

@@ -1,10 +1,10 @@
-"""Count on how many clips runtimes write the same text, without a scorer.
+"""Count the clips for which several runtimes return the same text, without a scorer.
 
     python benchmarks/agreement.py --model model.tflite --audio FOLDER_OR_FILES --peer PYTHON ...
 
 `--peer` is the Python of an environment with upstream's `stt`, of any version (Python 3.7 to 3.10).
 Audio is 16 kHz, 16 bit, mono; folders are searched. Without a scorer every character counts, so
-that a text shows a difference that a scorer would hide.
+texts show differences that a scorer would hide.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# What every runtime is asked: all have the same names. Prints its version and the texts.
+# Run by every runtime; their functions have the same names. Prints the version and the texts.
 TRANSCRIBE = """
 import json, sys
 model_path, audio = json.loads(sys.argv[1])
@@ -42,7 +42,7 @@ def transcribe(python: str, model: str, audio: str) -> tuple[str, list[str]]:
 
 
 def write_clips(paths: list[str], file: Path, limit: int) -> int:
-    """Write the samples of audio files to one file that every NumPy reads; return their number."""
+    """Write the samples of audio files to one file that every NumPy can read; return the number."""
     import numpy as np
     import soundfile
 

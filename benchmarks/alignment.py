@@ -1,16 +1,16 @@
-"""How far the edges of segments are off, on clips that are joined, so that their edges are known.
+"""Errors of segment boundaries, on clips that are joined, so that the boundaries are known.
 
     python benchmarks/alignment.py MODEL CLIPS.csv [--hours 1]
         [--romanize | --character_map map.tsv]
 
-MODEL is a checkpoint folder or an exported model, CLIPS.csv clips it has not been trained on.
-Each clip is trimmed to what is loud, and put behind the one before after 0.4 to 1.5 s of near
-silence. A tenth of the sentences is not said, and a tenth of what is said is not in the text.
-Prints the share of edges within 0.1 and 0.2 s, and how long the alignment takes beside
-`ctc-segmentation` (pip install ctc-segmentation), which is given the same posteriors. With
-`--romanize` or `--character_map` the clips are of another language and script than the model's, and
-both are given the text in its letters; as a measure of what chance gives, the sentences are also
-aligned in an order that is not theirs.
+MODEL is a checkpoint folder or an exported model, CLIPS.csv clips that it was not trained on. Clips
+are trimmed to their loud part and joined, with 0.4 to 1.5 s of near silence between them. A tenth
+of the sentences is not spoken, and a tenth of the speech is not in the text. Prints the share of
+boundaries within 0.1 and 0.2 s, and the time that the alignment takes, compared with
+`ctc-segmentation` (pip install ctc-segmentation) on the same posteriors. With `--romanize` or
+`--character_map` the clips have another language and script than the model, and both programs get
+the text in the letters of the model. To show what chance gives, the sentences are then also aligned
+in a wrong order.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
 
 
 def join(path: str, hours: float, seed: int):
-    """Return samples, the text, and for each sentence of it its times, or None."""
+    """Return the samples, the text, and the times of each sentence; None if it is not spoken."""
     generator = random.Random(seed)
     noise = np.random.default_rng(seed)
     file = CorpusFiles().rows(path)

@@ -1,10 +1,10 @@
-"""Clients that try to keep a server from others, for `soak.py --attackers N`: N of each kind.
+"""Clients that try to block a server for others, for `soak.py --attackers N`: N of each kind.
 
 - `trickle` uploads a byte every 2 seconds, `headers` sends half a header (20 connections each),
-  `empty` keeps a stream open with empty messages: all hold what others may need.
-- `channels` uploads what is small in a file only: silent OGG Vorbis of 255 channels at 192 kHz.
-  (12 seconds of it are 80 KB, and took 2.3 GB and 70 s before decoding was bounded. To encode them
-  takes minutes, so here it is half a second.)
+  `empty` keeps a stream open with empty messages: each occupies resources that others need.
+- `channels` uploads audio that is small only as a file: silent OGG Vorbis of 255 channels at 192
+  kHz. (12 seconds of it are 80 KB, and took 2.3 GB and 70 s before decoding was limited. Encoding
+  them takes minutes, so here it is half a second.)
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _LOST = (OSError, asyncio.IncompleteReadError)
 
 
 class Target(Protocol):
-    """What is attacked, until when, and what became of it."""
+    """The attacked server, the time when attacks end, and their outcomes."""
 
     port: int
-    address: str  # of its live streams
+    address: str  # URL of its live streams
     until: float
     outcomes: Counter[str]
 
 
 async def upload(port: int, body: bytes, seconds: float = 60) -> int:
-    """Send a file; return the answer's status."""
+    """Send a file; return the status of the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(_header(len(body)) + body)
@@ -52,7 +52,7 @@ def _header(length: int) -> bytes:
 
 
 async def _held(target: Target, first: bytes, more: bytes, pause_seconds: float) -> float:
-    """Return how long a connection could be held by sending little."""
+    """Return how long a connection stayed open although little was sent."""
     started = time.perf_counter()
     with suppress(*_LOST):
         reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
@@ -106,9 +106,9 @@ async def channels(target: Target) -> None:
         await asyncio.sleep(0.5)
 
 
-@cache  # to be made before the clock is started: that takes a while
+@cache  # made before the clock starts, because it takes a while
 def wide_audio(seconds: float = 0.5) -> bytes:
-    """Return silence in OGG Vorbis, of 255 channels at 192 kHz."""
+    """Return silence as OGG Vorbis with 255 channels at 192 kHz."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 192_000, 255, format="OGG", subtype="VORBIS") as sound:
         for _ in range(round(10 * seconds)):

@@ -1,10 +1,10 @@
-"""What augmentation costs: training steps beside steps on cached features, in turn.
+"""The cost of augmentation: training steps with it and on cached features, interleaved.
 
     python benchmarks/augmentation.py train.csv [--n_hidden 256] [--batch_size 16] [--rounds 3]
         [--augment speed[p=0.5] ...]
 
-Prints the median step of each, their ratio, and which share of a step waits for input, by the wall
-clock; and the ratio in CPU seconds, which says more where other programs run beside.
+Prints the median time of a step of each, their ratio, and the share of a step that waits for input,
+in wall time; and the ratio in CPU time, which is more reliable if other programs are running.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
     model = build(Geometry(args.n_hidden, alphabet.size + 1))
     model.initialize(1)
     optimizer = Adam(model, 1e-3, 0.9, 0.999, 1e-8)
-    for _ in loader(sampler.groups):  # into the cache
+    for _ in loader(sampler.groups):  # fills the cache
         pass
     steps: dict[str, list[float]] = {name: [] for name in pipelines}
     cpu = dict.fromkeys(pipelines, 0.0)
@@ -93,7 +93,7 @@ def batches_of(pipeline: TrainingPipeline, epoch: int) -> Iterator[Batch]:
 def timed(
     batches: Iterator[Batch], model: torch.nn.Module, optimizer: Adam
 ) -> Iterator[tuple[float, float]]:
-    """Train, and yield the seconds of each step that waited for input, and all of them."""
+    """Train, and yield for each step the seconds of waiting for input, and its total seconds."""
     begun = time.perf_counter()
     for batch in batches:
         waited = time.perf_counter() - begun

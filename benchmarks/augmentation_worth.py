@@ -1,16 +1,16 @@
-"""What each kind of augmentation is worth: test error rates after equal steps, over seeds.
+"""The benefit of each kind of augmentation: test error rates after equal steps, over seeds.
 
     python benchmarks/augmentation_worth.py DATA_DIR OUTPUT_DIR --scratch an4 \
         --bootstrapped ukrainian_asterisk kannada_halthor --source MODEL --seeds 1 2 3
 
-Each set's folder has train.csv, test.csv and alphabet.txt. A small DeepSpeech model is trained on
-the first sets from scratch, on the others from MODEL, without augmentation and with each kind, as
-many steps each, on one core; the last weights are evaluated, so that no dev set chooses. A kind is
-one of those below, or what `--augment` takes, in quotes; {noise} in it is a folder of noise that is
-made here. What has been run before is read from OUTPUT_DIR, so a stopped benchmark goes on; all
-sets and kinds of the first seed come first. It prints a Markdown table, anew after each seed: mean
-± standard deviation of the test CER, and the difference to no augmentation; those of more than
-three of its standard errors, estimated from all kinds of the set together, are bold.
+Each set's folder has train.csv, test.csv and alphabet.txt. A small DeepSpeech model is trained from
+scratch on the sets of `--scratch`, and from MODEL on the others, without augmentation and with each
+kind, for the same number of steps, on one core. The last weights are evaluated; no dev set is used.
+A kind is one of those below, or a value of `--augment`, in quotes; {noise} in it is a folder of
+noise that is made here. Finished runs are read from OUTPUT_DIR, so an interrupted benchmark can be
+continued; all sets and kinds of the first seed come first. After each seed it prints a Markdown
+table: mean ± standard deviation of the test CER, and the difference to no augmentation. Differences
+of more than three standard errors, estimated from all kinds of the set together, are bold.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from coqui_stt_training import train_model
 from recipes import spread
 
 NONE = "none"
-# Of half of the clips, with the values of upstream's documentation where it gives any.
+# For half of the clips, with the values of upstream's documentation if it gives some.
 KINDS = {
     NONE: "",
     "overlay": "overlay[p=0.5,source={noise},snr=20~15]",
@@ -53,12 +53,12 @@ KINDS = {
     "join": "join[p=0.5]",
     "specaugment": "specaugment",
 }
-SIGNIFICANT = 3.0  # standard errors; of so many differences, one in twenty passes two by chance
+SIGNIFICANT = 3.0  # standard errors; by chance, one in twenty differences exceeds two
 _RATE_HZ = 16000
 
 
 class Work(NamedTuple):
-    """One training run, and where what it gives is kept."""
+    """One training run, and the folder of its results."""
 
     data: Path
     output: Path
@@ -68,7 +68,7 @@ class Work(NamedTuple):
     source: str
 
     def error_rate(self) -> float:
-        """Return the character error rate on the test set, trained for or read."""
+        """Return the character error rate on the test set, after training or read from a file."""
         kept = self.output / "result.json"
         if not kept.exists():
             kept.write_text(json.dumps({"cer": self._train()}))
@@ -126,7 +126,7 @@ def table(rates: Rates) -> str:
 
 
 def _cells(kind: str, of_set: Mapping[str, Sequence[float]]) -> tuple[str, str]:
-    """Return an error rate with its spread, and its difference to that of no augmentation."""
+    """Return an error rate with its spread, and its difference from that without augmentation."""
     cell, seeds = spread(of_set[kind]), len(of_set[kind])
     difference = statistics.mean(of_set[kind]) - statistics.mean(of_set[NONE])
     if seeds == 1:

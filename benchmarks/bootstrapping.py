@@ -1,12 +1,12 @@
-"""What bootstrapping is worth: error rates on real speech after equal epochs, by what is kept.
+"""The benefit of bootstrapping: error rates on real speech after equal epochs.
 
     python benchmarks/bootstrapping.py DATA_DIR SOURCE_CHECKPOINT_DIR OUTPUT_DIR \
         --targets ukrainian_asterisk kannada_halthor --epochs 12
 
 Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. For each way of starting it
 runs `coqui_stt_training.train` and prints a row of a Markdown table: test CER and WER, best dev
-loss, and CPU seconds. What has been run before is read from OUTPUT_DIR, so a stopped benchmark
-goes on.
+loss, and CPU seconds. Finished runs are read from OUTPUT_DIR, so an interrupted benchmark can be
+continued.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WAYS = {
 def measure(
     data: Path, source: Path, output: Path, way: str, epochs: int, seed: int
 ) -> dict[str, float]:
-    """Run one way of starting on one target, or read what it gave before."""
+    """Run one way of starting on one target, or read its earlier result."""
     kept = output / "result.json"
     if kept.exists():
         return dict(json.loads(kept.read_text()))

@@ -1,7 +1,7 @@
-"""The toolkit's commands as benchmarks run them: one after the other, and none of them twice.
+"""Runs the toolkit's commands for benchmarks, each of them only once.
 
-A benchmark of hours is stopped now and then. What it did is kept in the folder it works in: what
-each command printed, and the CPU time that it took, over all the times it was begun.
+A benchmark of hours may be interrupted. So its folder stores the output of each command, and the
+CPU time of all its attempts.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _CPU_SECONDS = "cpu_seconds.txt"
 
 
 def run_command(folder: Path, name: str, *flags: object) -> str:
-    """Run `python -m coqui_stt_training.NAME` on one core, unless that is done; return its log.
+    """Run `python -m coqui_stt_training.NAME` on one core, unless it is done; return its log.
 
     Args:
-        folder: in which to keep what it prints; it is begun and done once in a folder.
-        name: of the command.
-        flags: of it.
+        folder: folder for its output; a command is completed only once in a folder.
+        name: name of the command.
+        flags: its flags.
 
     Raises:
-        SystemExit: it failed, or was stopped; says where to look, and that it can go on.
+        SystemExit: it failed or was interrupted; the message names its log.
     """
     log, unfinished = folder / f"{name}.log", folder / f"{name}.unfinished.log"
     if not log.exists():
@@ -48,19 +48,19 @@ def run_command(folder: Path, name: str, *flags: object) -> str:
 
 
 def cpu_minutes(folder: Path) -> float:
-    """Return what the commands that were run in a folder took."""
+    """Return the CPU time of the commands that were run in a folder."""
     return sum(map(float, (folder / _CPU_SECONDS).read_text(encoding="utf-8").split())) / 60
 
 
 def _run(words: list[str], file: TextIO) -> int:
-    """Run a process and return its status; what stops this one stops it, in order."""
+    """Run a process and return its status; a signal to this process stops it cleanly."""
     with subprocess.Popen(
         words, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": "1"}
     ) as process:
         before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             return process.wait()
-        except KeyboardInterrupt:  # of which it has heard, too
+        except KeyboardInterrupt:  # the other process gets it, too
             return process.wait()
         finally:
             signal.signal(signal.SIGTERM, before)

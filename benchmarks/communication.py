@@ -1,21 +1,21 @@
-"""How well a run would scale: a model of summing gradients, of waiting, and of failures.
+"""A model of how training scales: of summing gradients, of waiting, and of failures.
 
     python benchmarks/communication.py --parameters 600e6 --step_seconds 0.5 --gpus 8 64 256 1000
 
-Nothing is measured; each number comes from the flags, by these rules:
+Nothing is measured. All numbers are computed from the flags, by these rules:
 
-- Summing S bytes over n GPUs takes 2 (n-1) latencies and 2 (n-1)/n S / bandwidth, as a ring does;
-  or, if that is quicker, 4 log2(machines) latencies and the same transfers, as a tree does (NCCL
-  takes the better one:
+- Summing S bytes over n GPUs takes 2 (n-1) latencies and 2 (n-1)/n S / bandwidth with a ring, or 4
+  log2(machines) latencies and the same transfers with a tree (NCCL uses the faster one:
   https://developer.nvidia.com/blog/massively-scale-deep-learning-training-nccl-2-4/). The bandwidth
   is that of a machine's network, or, within one machine, of the links of its GPUs.
-- Buckets are summed while earlier layers are computed; what is left shows: the last bucket, and
-  what takes longer than the backward pass.
-- A step waits for the slowest process. Where computing varies by a share of its mean, the slowest
-  of n takes sqrt(2 ln n) such shares longer (the mean of the largest of n normal values, at most).
-- A GPU, or what belongs to it, fails once in so many hours; then what came after the last
-  checkpoint is computed again, and all processes start anew. 50,000 hours is what Llama 3 saw: 419
-  failures of 16,384 GPUs in 54 days (https://arxiv.org/abs/2407.21783, section 3.3.4).
+- Buckets are summed while earlier layers are computed. So a step waits only for the last bucket,
+  and for the time that summing takes longer than the backward pass.
+- A step waits for the slowest process. If the computing time has a standard deviation, the slowest
+  of n processes takes sqrt(2 ln n) of them longer (an upper bound of the mean of the largest of n
+  normal values).
+- A GPU and its parts fail once in a number of hours. Then everything after the last checkpoint is
+  computed again, and all processes restart. Llama 3 had 50,000 hours between failures: 419 failures
+  of 16,384 GPUs in 54 days (https://arxiv.org/abs/2407.21783, section 3.3.4).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Cluster:
     """Machines and the network between them.
 
     Attributes:
-        gpus_per_machine: GPUs of each.
-        links: bytes a second that a GPU sends to another one of its machine.
-        network: bytes a second that a machine sends to another one, by all its adapters.
-        latency: seconds of a message.
+        gpus_per_machine: number of GPUs of each machine.
+        links: bytes per second from a GPU to another one in the same machine.
+        network: bytes per second from a machine to another one, over all its adapters.
+        latency: seconds that a message takes.
     """
 
     gpus_per_machine: int
@@ -42,7 +42,7 @@ class Cluster:
     latency: float
 
     def sum_seconds(self, size: float, gpus: int) -> float:
-        """Return how long it takes to sum so many bytes over so many GPUs."""
+        """Return the time to sum a number of bytes over a number of GPUs."""
         if gpus == 1:
             return 0.0
         machines = math.ceil(gpus / self.gpus_per_machine)
@@ -53,17 +53,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Run:
-    """A run.
+    """A training run.
 
     Attributes:
-        parameters: that are trained, 4 bytes each.
-        step_seconds: of computing, forward, backward and the update.
+        parameters: number of trained parameters, 4 bytes each.
+        step_seconds: computing time of a step: forward, backward and update.
         backward: share of the backward pass in it.
-        spread: of the computing time of processes, as a share of the mean.
+        spread: standard deviation of the computing time of processes, as a share of the mean.
         bucket: bytes that are summed at once.
-        checkpoint_seconds: between checkpoints.
-        restart_seconds: from a failure to the first step after it.
-        hours_between_failures: of one GPU.
+        checkpoint_seconds: time between checkpoints.
+        restart_seconds: time from a failure to the first step after it.
+        hours_between_failures: hours between failures of one GPU.
     """
 
     parameters: float
@@ -76,11 +76,11 @@ class Run:
     hours_between_failures: float
 
     def bucket_seconds(self, cluster: Cluster, gpus: int) -> float:
-        """Return how long it takes to sum one bucket."""
+        """Return the time to sum one bucket."""
         return cluster.sum_seconds(4 * self.parameters / self._buckets, gpus)
 
     def sum_seconds(self, cluster: Cluster, gpus: int) -> float:
-        """Return how long it takes to sum all of them."""
+        """Return the time to sum all buckets."""
         return self._buckets * self.bucket_seconds(cluster, gpus)
 
     @property
@@ -88,22 +88,22 @@ class Run:
         return math.ceil(4 * self.parameters / self.bucket)
 
     def shown_seconds(self, cluster: Cluster, gpus: int) -> float:
-        """Return what of summing a step waits for."""
+        """Return the time that a step waits for summing."""
         last = self.bucket_seconds(cluster, gpus)
         rest = self.sum_seconds(cluster, gpus) - last
         return last + max(0.0, rest - self.backward * self.step_seconds)
 
     def waited_seconds(self, gpus: int) -> float:
-        """Return how long a step waits for the slowest process."""
+        """Return the time that a step waits for the slowest process."""
         return self.step_seconds * self.spread * math.sqrt(2 * math.log(gpus))
 
     def lost(self, gpus: int) -> float:
-        """Return what share of the time failures cost."""
+        """Return the share of the time that is lost by failures."""
         seconds = self.hours_between_failures * 3600 / gpus
         return min(1.0, (self.checkpoint_seconds / 2 + self.restart_seconds) / seconds)
 
     def efficiency(self, cluster: Cluster, gpus: int) -> float:
-        """Return what share of the time is computing that one GPU would do, too."""
+        """Return the share of the time that one GPU alone would need, too."""
         step = self.step_seconds + self.shown_seconds(cluster, gpus) + self.waited_seconds(gpus)
         return self.step_seconds / step * (1 - self.lost(gpus))
 

@@ -1,8 +1,8 @@
-"""What the CTC loss and its gradient cost, ours and PyTorch's by turns, on one thread.
+"""The cost of the CTC loss and its gradient: ours and PyTorch's, interleaved, on one thread.
 
     python benchmarks/ctc.py [--clips 8] [--frames 250] [--classes 29] [--labels 60] [--rounds 20]
 
-Prints the median CPU time of each, their ratio, and how far losses and gradients lie apart from
+Prints the median CPU time of each, their ratio, and the differences of losses and gradients from
 PyTorch's in double precision.
 """
 

@@ -1,14 +1,14 @@
 # ruff: noqa: B905 - the peers' Pythons do not know zip(strict=...)
-"""How fast the decoder is, beside the others that can be picked, on the same posteriors.
+"""The speed of the decoder, compared with other decoders, on the same posteriors.
 
     python benchmarks/decode.py                                   # ours alone
     python benchmarks/decode.py --peers /path/to/peers/bin/python # interleaved with the others
 
-The peers live in a Python of their own (3.7 to 3.10, NumPy below 2):
+The peers need a Python of their own (3.7 to 3.10, NumPy below 2):
     pip install coqui_stt_ctcdecoder==1.4.0 flashlight-text==0.0.7 kenlm==0.3.0 pyctcdecode==0.5.0
-Each row is run in turn, `--rounds` times, each in a fresh process; the best round counts. Speed is
-in seconds of audio per second of CPU time, one thread. Peers that are slow decode fewer utterances
-(`--share` of them), and their error rate is of those alone.
+Each row is run `--rounds` times, interleaved with the others, each time in a new process; the best
+round counts. The speed is in seconds of audio per second of CPU time, on one thread. Slow peers
+decode fewer utterances (`--share` of them), and their error rates are only for those.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/decoder"
 FRAMES_PER_SECOND = 50
 ALPHA, BETA = 0.93, 1.18
-# system, language model, beam, share of the utterances that a peer decodes
+# system, language model, beam width, share of the utterances that a peer decodes
 ROWS = [
     ("ours", True, 100, 1.0),
     ("upstream", True, 100, 0.5),
@@ -111,7 +111,7 @@ def make_flashlight(labels: list[str], with_scorer: bool, beam: int) -> Decode:
 
     def decode(probs: Any) -> str:
         logs = np.log(probs.astype(np.float32) + 1e-30)
-        if with_scorer:  # it ends words at silences only
+        if with_scorer:  # it ends words only at silences
             closing = np.full((1, logs.shape[1]), -30, np.float32)
             closing[0, silence] = 0
             logs = np.ascontiguousarray(np.concatenate([logs, closing]))
@@ -180,7 +180,7 @@ def measure(system: str, with_scorer: bool, beam: int, share: float) -> dict[str
 
 
 def measure_threads(beam: int) -> tuple[float, float]:
-    """Return seconds of wall time with one thread and with two, best of seven, in turn."""
+    """Return the wall time in seconds with one thread and with two: best of seven, interleaved."""
     import coqui_stt_ctcdecoder as decoder
 
     labels = json.loads((ORACLE / "sets.json").read_text())["en"]["labels"]

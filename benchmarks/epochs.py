@@ -1,4 +1,4 @@
-"""Whole epochs of `train`: what a step does not show, from reading batches to saving."""
+"""Whole epochs of `train`, with everything around the steps, from reading batches to saving."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .loading import write_clips
 from .measuring import Effort, Result, process_cpu_seconds
 from .steps import Step, count_operations, products_a_second
 
-_SECONDS = 5  # of a clip, as those of the steps
+_SECONDS = 5  # of a clip, as in the benchmark of steps
 _CLIPS_OF_A_BATCH = 8
-_EPOCHS = 7  # several, since what starting a process takes is never the same
+_EPOCHS = 7  # several, since the start of a process takes a different time each time
 
 
 def epochs(effort: Effort) -> Iterator[Result]:
-    """Measure an epoch by what a run of several takes beyond one of a single one; no dev set."""
+    """Measure an epoch: the difference between runs of several epochs and of one; no dev set."""
     n_hidden = min(effort.sizes)
     batches = 2 * effort.rounds
     with tempfile.TemporaryDirectory() as name:

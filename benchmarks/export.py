@@ -1,11 +1,11 @@
-"""What exports cost and what they change: size, real-time factor, and error of int8.
+"""Exported models: size, real-time factor, and the error of int8.
 
     python benchmarks/export.py --checkpoint ckpt [clip.wav ...]
     python benchmarks/export.py --n_hidden 2048
 
-Real-time factors are CPU seconds of one thread for each second of audio (the acoustic model alone),
-the formats measured in turn, the best of several rounds. Without clips, noise is heard; without a
-checkpoint, weights are random, so that errors mean little.
+Real-time factors are CPU seconds per second of audio on one thread, of the acoustic model alone:
+the best of several rounds, in which the formats are interleaved. Without clips, the audio is noise.
+Without a checkpoint, weights are random, and errors mean little.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What fine-tuning forgets of the source's own data, and what keeps it: error rates on both.
+"""Forgetting in fine-tuning, and what prevents it: error rates on the new data and the source's.
 
     python benchmarks/forgetting.py OLD_DIR NEW_DIR SOURCE OUTPUT_DIR --seeds 1 2 3
 
-Both folders have train.csv, dev.csv and test.csv, of one alphabet; the source knows the first.
-A way is one of those below, or the flags of `coqui_stt_training.train` in quotes; {old} stands for
-OLD_DIR/train.csv. What has been run before is read from OUTPUT_DIR. It prints a Markdown table.
+Both folders have train.csv, dev.csv and test.csv, with the same alphabet; the source was trained on
+the first. A way is one of those below, or flags of `coqui_stt_training.train`, in quotes; {old} is
+replaced by OLD_DIR/train.csv. Finished runs are read from OUTPUT_DIR. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ WAYS = {
 def measure(
     old: Path, new: Path, source: str, output: Path, way: str, common: Sequence[str], seed: int
 ) -> dict[str, list[float]]:
-    """Run one way with one seed; return WER and CER on the new and the old test set."""
+    """Run one way with one seed; return WER and CER on the new and on the old test set."""
     kept = output / "result.json"
     if kept.exists():
         return dict(json.loads(kept.read_text()))
-    # The way comes right after --train_files, so that it can begin with more files of these.
+    # The way comes directly after --train_files, so that it can begin with further training files.
     said = run_command(
         output, "train", "--load_checkpoint_dir", source,
         "--save_checkpoint_dir", output / "model", "--train_files", new / "train.csv",

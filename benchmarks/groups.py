@@ -1,4 +1,4 @@
-"""What `python -m benchmarks` measures, group by group. Imports are late: a group may lack some."""
+"""The groups of `python -m benchmarks`. Imports are local: a package may be missing for a group."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .measuring import (
 )
 
 RATE_HZ = 16_000
-STEPS = 16  # of a call of the DeepSpeech graph
-STREAMS = 32  # at a time: twice as many as a batch holds, so that batches are full
+STEPS = 16  # in a call of the DeepSpeech graph
+STREAMS = 32  # at a time: twice the size of a batch, so that batches are full
 FRAMES_A_SECOND = 50
-# CPU seconds for a second of audio of libstt 1.4, by n_hidden and whether it is int8.
+# CPU seconds per second of audio of libstt 1.4, by n_hidden and whether the model is int8.
 _UPSTREAM = {(2048, True): 0.14, (64, True): 0.003, (64, False): 0.023}
 
 
@@ -40,7 +40,7 @@ def noise(seconds: float) -> NDArray[np.int16]:
 
 
 def front_ends(effort: Effort) -> Iterator[Result]:
-    """Measure from samples to features, as the runtime computes them."""
+    """Measure the computation of features from samples, as in the runtime."""
     from stt.frontends.causal_log_mel import CausalLogMel
     from stt.frontends.fbank import Fbank
     from stt.frontends.log_mel import LogMel
@@ -70,7 +70,7 @@ def front_ends(effort: Effort) -> Iterator[Result]:
 
 
 def decoding(effort: Effort) -> Iterator[Result]:
-    """Measure the beam search: on noise, and with a language model where the tests' data is."""
+    """Measure the beam search: on noise, and with a language model if the test data exists."""
     from coqui_stt_ctcdecoder import Alphabet, ctc_beam_search_decoder
 
     from . import decode
@@ -92,7 +92,7 @@ def decoding(effort: Effort) -> Iterator[Result]:
 
 
 def engines(effort: Effort) -> Iterator[Result]:
-    """Measure models of random weights, features too, one stream and many at a time."""
+    """Measure models with random weights, including features: one stream, and many at a time."""
     from stt.engines import open_engine
 
     from .transcribe import random_models
@@ -111,7 +111,7 @@ def engines(effort: Effort) -> Iterator[Result]:
 
 
 def _hear_seconds(engine: Any, audio: NDArray[np.int16], streams: int, rounds: int) -> float:
-    """Return CPU seconds for a second of audio."""
+    """Return CPU seconds per second of audio."""
     seconds = len(audio) / RATE_HZ
     if streams == 1:
         return best_cpu_seconds(lambda: engine.posteriors(audio), rounds) / seconds
@@ -122,7 +122,7 @@ def _hear_seconds(engine: Any, audio: NDArray[np.int16], streams: int, rounds: i
 
 
 def _model_result(name: str, seconds: float, n_hidden: int, is_int8: bool, streams: int) -> Result:
-    """Put a time beside that of reading or multiplying the weights, whichever takes longer."""
+    """Compare a time with that of reading or of multiplying the weights, whichever is longer."""
     width = 1 if is_int8 else 4
     rate = int8_products_a_second() if is_int8 else float_operations_a_second() / 2
     weights = _weights(n_hidden)
@@ -140,7 +140,7 @@ def _model_result(name: str, seconds: float, n_hidden: int, is_int8: bool, strea
 
 
 def _weights(n_hidden: int, classes: int = 29) -> int:
-    """Return how many weights of matrices the DeepSpeech graph has."""
+    """Return the number of weights in the matrices of the DeepSpeech graph."""
     return n_hidden * (494 + 2 * n_hidden + 8 * n_hidden + n_hidden + classes)
 
 
@@ -201,14 +201,14 @@ def training(effort: Effort) -> Iterator[Result]:
 
 
 def loading(effort: Effort) -> Iterator[Result]:
-    """Measure what comes before a step."""
+    """Measure the work before a step."""
     from .loading import loading
 
     return loading(effort)
 
 
 def epochs(effort: Effort) -> Iterator[Result]:
-    """Measure `train` as a whole."""
+    """Measure whole epochs of `train`."""
     from .epochs import epochs
 
     return epochs(effort)

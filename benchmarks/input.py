@@ -1,12 +1,12 @@
-"""Whether training waits for input: time of steps on features from memory, a cache, and audio.
+"""The time that training waits for input: features from memory, from a cache, and from audio.
 
 OMP_NUM_THREADS=1 python benchmarks/input.py train.csv alphabet.txt --clips 200
 
-trains DeepSpeech on the same batches in the same order, epochs of the three kinds of input in turn:
-features in memory; features from `--feature_cache`, of which nothing is kept in memory; features
-computed from audio each time. It prints the median time of a step, the share of it that was waited
-for input, and ratios to the first, CPU seconds of the whole process too: on a CPU, input and model
-share the cores.
+trains DeepSpeech on the same batches in the same order, in epochs with three kinds of input,
+interleaved: features in memory; features from `--feature_cache`, without memory; features computed
+from audio each time. It prints the median time of a step, the share of it that waited for input,
+and ratios to the first, also of the CPU time of the whole process: on a CPU, input and model share
+the cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from augmentation import timed  # beside this file
+from augmentation import timed  # in this folder
 
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.batches.cache_folder import CacheFolder
@@ -59,7 +59,7 @@ def main() -> None:
             for name, store in stores.items():
                 began = time.process_time()
                 steps = list(timed(BatchLoader(store, alphabet)(groups), model, optimizer))
-                if epoch:  # the first fills memory and cache
+                if epoch:  # the first round fills memory and cache
                     found[name] += steps
                     cpu[name] += time.process_time() - began
     for name, steps in found.items():

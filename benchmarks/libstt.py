@@ -1,9 +1,9 @@
-"""Error rates of a model in Coqui's own runtime, libstt, beside those of ours, without a scorer.
+"""Error rates of a model in Coqui's own runtime, libstt, and in ours, without a scorer.
 
     python benchmarks/libstt.py path/to/libstt.so exported/output_graph.tflite my-test.csv
 
-libstt.so and libkenlm.so beside it are in the package `stt` 1.4.0 of the Python package index. That
-package needs Python 3.10 or older; here its libraries alone are used.
+libstt.so, and libkenlm.so in the same folder, are in the package `stt` 1.4.0 of the Python package
+index. That package needs Python 3.10 or older; only its libraries are used here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _BEAM_WIDTH = 500
 
 
 def upstreams(library: Path, model: Path) -> Recognizer:
-    """Return what libstt makes of int16 samples at the rate of the model.
+    """Return a function that transcribes int16 samples at the model's rate with libstt.
 
     Raises:
-        SystemExit: it does not take the model.
+        SystemExit: libstt refuses the model.
     """
-    ctypes.CDLL(str(library.with_name("libkenlm.so")), ctypes.RTLD_GLOBAL)  # which it needs
+    ctypes.CDLL(str(library.with_name("libkenlm.so")), ctypes.RTLD_GLOBAL)  # libstt needs it
     native = ctypes.CDLL(str(library))
     native.STT_SpeechToText.restype = ctypes.c_void_p
     state = ctypes.c_void_p()

@@ -1,4 +1,4 @@
-"""What this machine can do at most, on one core: measured, since data sheets know no neighbours."""
+"""The limits of this machine on one core, measured, because other processes share it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROUNDS = 9
 
 @cache
 def float_operations_a_second() -> float:
-    """Return how many float32 operations products of matrices reach (NumPy's BLAS)."""
+    """Return the float32 operations per second of matrix products (NumPy's BLAS)."""
     size = 768
     a = np.full((size, size), 0.5, np.float32)
     return 2 * size**3 / best_cpu_seconds(lambda: a @ a, _ROUNDS)
@@ -27,22 +27,22 @@ def float_operations_a_second() -> float:
 
 @cache
 def int8_products_a_second() -> float:
-    """Return how many multiplications of int8 our kernels reach where all lies in the caches."""
+    """Return the int8 multiplications per second of our kernels, with all data in the caches."""
     rows, columns, count = 256, 1024, 96
     matrix = Int8Matrix(rows, columns)
     x = np.ones((count, columns), np.float32)
-    # What is not multiplying, rounding x above all, costs the same with no rows to speak of.
+    # The other work, most of all rounding x, takes the same time with few rows.
     few = Int8Matrix(1, columns)
     whole, rest = (
         best_cpu_seconds(lambda m=m: multiply_int8(m, 1.0, x, None, None, None, 1), 4 * _ROUNDS)
         for m in (matrix, few)
     )
-    return (rows - 64) * columns * count / (whole - rest)  # few rows are filled up to 64
+    return (rows - 64) * columns * count / (whole - rest)  # few rows are padded to 64
 
 
 @cache
 def bytes_read_a_second(size: int) -> float:
-    """Return how fast so many bytes are read again and again: caches count where they hold them."""
+    """Return the bytes per second of reading a range repeatedly, from caches if it fits."""
     values = np.ones(max(1, size // 4), np.float32)
     repeats = max(1, (1 << 26) // size)
 
@@ -55,14 +55,14 @@ def bytes_read_a_second(size: int) -> float:
 
 @dataclass(frozen=True)
 class Disk:
-    """Seconds to write and to read a plain file."""
+    """Seconds for writing and for reading a plain file."""
 
     write_seconds: float
     read_seconds: float
 
 
 def plain_file(folder: Path, size: int, rounds: int) -> Disk:
-    """Return how long a file of so many bytes takes, written through to the disk, and read."""
+    """Return the time for writing a file of a size through to the disk, and for reading it."""
     path = folder / "plain"
     content = np.random.default_rng(0).bytes(min(size, 1 << 24))
 
@@ -83,7 +83,7 @@ def plain_file(folder: Path, size: int, rounds: int) -> Disk:
 
 
 def describe_machine() -> dict[str, float]:
-    """Return all limits, for the head of the table."""
+    """Return all limits, for the header of the table."""
     large = 1 << 28
     return {
         "float32 products, GFLOP/s": float_operations_a_second() / 1e9,

@@ -2,9 +2,9 @@
 
     python benchmarks/load_checkpoint.py [--n_hidden 2048] [--repeat 5]
 
-Writes a checkpoint of random weights with Adam's moments and one without to a temporary folder, and
-loads each in a process of its own. Peak memory is the growth of the process over its imports; the
-size to compare it with is that of the tensors that were read.
+Writes checkpoints of random weights, with and without Adam's moments, to a temporary folder, and
+loads each in a process of its own. Peak memory is the growth of the process after its imports, to
+be compared with the size of the tensors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 
 
 def load(path: str, optimizer: bool) -> dict[str, float]:
-    """Load in this process; return seconds and bytes."""
+    """Load a checkpoint in this process; return seconds and bytes."""
     from coqui_stt_training.checkpoints.loading import load_source
 
     before, start = peak_bytes(), time.perf_counter()
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def report(path: str, adam: bool, optimizer: bool, repeat: int) -> None:
-    """Load some times and print the median."""
+    """Load a checkpoint several times and print the median."""
     command = [sys.executable, __file__, "--load", path, str(optimizer)]
     runs = [
         json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

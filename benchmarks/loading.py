@@ -1,4 +1,4 @@
-"""What comes before a training step: checking a data set, reading audio, making batches of it."""
+"""The work before a training step: checking a data set, reading audio, and making batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KINDS = ((".wav", RATE_HZ), (".flac", RATE_HZ), (".mp3", RATE_HZ), (".opus", 48
 
 
 def write_clips(folder: Path, count: int, seconds: float, *, kind: str = ".wav") -> Path:
-    """Write clips of noise with random transcripts, and a CSV file of them; return that."""
+    """Write clips of noise with random transcripts, and return the path of their CSV file."""
     random = np.random.default_rng(0)
     path = folder / "clips.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -43,7 +43,7 @@ def write_clips(folder: Path, count: int, seconds: float, *, kind: str = ".wav")
 
 
 def loading(effort: Effort) -> Iterator[Result]:
-    """Measure all of it on one core."""
+    """Measure each part on one core."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield from _reading(folder, effort)

@@ -1,12 +1,12 @@
-"""How long, and with how much memory, training of very many clips begins: from CSV to batch order.
+"""Time and memory before the first training step with very many clips: from CSV to batch order.
 
 python benchmarks/manifest.py --rows 10000000
 
-writes a CSV file of so many rows (110 bytes each), for a thousand real recordings that its rows
-name in turn through links to their folder, and does twice, each in a process of its own, what
-`train` does before the first step: reading, all checks, grouping by length, the order of an epoch,
-and its first batch. The second time what was read is still in the data cache, as in a second run.
-`--rows_in_memory` does the same with rows as Python objects, for comparison with fewer rows.
+writes a CSV file with that number of rows (110 bytes each). The rows name a thousand real
+recordings through links to their folder. Then it does what `train` does before the first step:
+reading, all checks, grouping by length, the order of an epoch, and its first batch. It does this
+twice, each time in a new process; the second time the rows are in the data cache, as in a second
+run. `--rows_in_memory` does the same with rows as Python objects, for comparison with fewer rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RECORDINGS = 1000
 
 
 def write_corpus(folder: Path, rows: int) -> Path:
-    """Write recordings, and a manifest that names each of them again and again."""
+    """Write recordings, and a manifest that names each of them many times."""
     chance = random.Random(1)
     recorded = folder / "recorded"
     recorded.mkdir()

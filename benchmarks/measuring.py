@@ -1,4 +1,4 @@
-"""What the table of `python -m benchmarks` is made of: how long things take, and could take."""
+"""The measurements in the table of `python -m benchmarks`, and their limits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """How long something takes.
+    """A measured time.
 
     Attributes:
-        name: what, the same in every run.
-        seconds: for each `unit`, of CPU time, or of wall time where it waits for a disk.
+        name: what was measured; the same in every run.
+        seconds: CPU time per `unit`, or wall time if it depends on a disk.
         unit: `audio s`, `step`, `file` or `start`.
-        limit_seconds: what the machine cannot go below, measured in the same run; None: unknown.
-        limited_by: by what.
-        upstream_seconds: what Coqui STT 1.4 took on two cores with AVX-512; None: not known.
+        limit_seconds: lower limit on this machine, measured in the same run; None: unknown.
+        limited_by: what sets the limit.
+        upstream_seconds: time of Coqui STT 1.4 on two cores with AVX-512; None: unknown.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured.
+    """The extent of the measurements.
 
     Attributes:
-        rounds: how often each thing is done; the best counts.
+        rounds: number of repetitions, of which the best counts.
         sizes: n_hidden of models.
-        audio_seconds: of what is heard.
+        audio_seconds: length of the audio.
     """
 
     rounds: int
@@ -51,7 +51,7 @@ Measure = Callable[[Effort], Iterator[Result]]
 FULL = Effort(rounds=5, sizes=(512, 2048), audio_seconds=20.48)
 QUICK = Effort(rounds=2, sizes=(256,), audio_seconds=5.12)
 
-# In a process of its own, since the times of all children add up.
+# In a process of its own, because the times of all child processes are added up.
 _TIMED = (
     "import json, resource, subprocess, sys; "
     "subprocess.run([sys.executable, *json.loads(sys.argv[1])], stdout=subprocess.DEVNULL, "
@@ -61,20 +61,20 @@ _TIMED = (
 
 
 def best_cpu_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Return the least CPU time of some rounds, after one to warm up."""
+    """Return the minimum CPU time of several rounds, after a warm-up round."""
     return _best(work, rounds, time.process_time)
 
 
 def best_wall_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Return the least wall time of some rounds, after one to warm up."""
+    """Return the minimum wall time of several rounds, after a warm-up round."""
     return _best(work, rounds, time.perf_counter)
 
 
 def process_cpu_seconds(arguments: Sequence[str]) -> float:
-    """Return the CPU time of Python with such arguments; the process says it of itself.
+    """Return the CPU time of a Python process with these arguments.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: the process failed.
     """
     done = subprocess.run(
         [sys.executable, "-c", _TIMED, json.dumps([*arguments])],

@@ -1,4 +1,4 @@
-"""What `--automatic_mixed_precision` saves: a step of an encoder in float32 and 16 bits, in turn.
+"""The benefit of `--automatic_mixed_precision`: steps of an encoder with and without, interleaved.
 
     python benchmarks/mixed_precision.py SOURCE [--seconds 4] [--clips 4] [--steps 5] [--threads 1]
 

@@ -1,12 +1,12 @@
-"""What recipes are worth: test error rates over seeds, their spread, and the CPU time they take.
+"""Results of recipes: test error rates over seeds, their spread, and CPU time.
 
     python benchmarks/recipes.py DATA_DIR SOURCE OUTPUT_DIR --targets ukrainian_asterisk \
         --ways recipe "head alone" --seeds 1 2 3
 
 Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. A way is one of those below,
-or the flags of `coqui_stt_training.train` in quotes. Each run is a process of its own on one core,
-training and test together. What has been run before is read from OUTPUT_DIR, so a stopped benchmark
-goes on. It prints a Markdown table: mean and standard deviation of CER and WER, and CPU minutes.
+or flags of `coqui_stt_training.train`, in quotes. Each run is a process of its own on one core, for
+training and test. Finished runs are read from OUTPUT_DIR, so an interrupted benchmark can be
+continued. Prints a Markdown table: mean and standard deviation of CER and WER, and CPU minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from commands import cpu_minutes, run_command
 
-# Each is the recipe of the source and the data, but for what it says itself.
+# Each is the recipe for the source and the data, with these changes.
 WAYS = {
     "recipe": "",
     "head alone": "--freeze_source_layers -1",
@@ -37,7 +37,7 @@ WAYS = {
 
 
 class Outcome(NamedTuple):
-    """What one run came to."""
+    """The result of a run."""
 
     cer: float
     wer: float
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 def measure(data: Path, source: Path, output: Path, flags: Sequence[str], seed: int) -> Outcome:
-    """Run one way with one seed on one target, or read what it gave before."""
+    """Run one way with one seed on one target, or read its earlier result."""
     kept = output / "result.json"
     if kept.exists():
         return Outcome(**json.loads(kept.read_text()))
@@ -64,13 +64,13 @@ def measure(data: Path, source: Path, output: Path, flags: Sequence[str], seed: 
 
 
 def folder_name(way: str) -> str:
-    """Return the name of a way's folder, which many flags must not make too long for a disk."""
+    """Return the name of a way's folder, shortened if its many flags make it too long."""
     name = re.sub(r"\W+", "_", way)
     return name if len(name) < 200 else f"{name[:180]}_{zlib.crc32(way.encode()):08x}"
 
 
 def spread(values: Sequence[float]) -> str:
-    """Return a mean with the standard deviation, where there is one."""
+    """Return a mean, and the standard deviation if there are several values."""
     mean = f"{statistics.mean(values):.3f}"
     return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 

@@ -1,11 +1,11 @@
-"""What summing gradients adds to a step of training in several processes of this machine.
+"""The cost of summing gradients in training with several processes on this machine.
 
     python benchmarks/scaling.py [--processes 2] [--n_hidden 512] [--steps 10]
 
-Steps with and without summing take turns, with one thread in each process: the share of time that
-is computing is the efficiency. All processes compute in both, so that what they take from each
-other (memory bandwidth, say) is in both, and not in the ratio. Where others use the machine, go by
-CPU time: a step waits for the process that gets the least of it.
+Steps with and without summing are interleaved, with one thread in each process. The efficiency is
+the share of computing in the time. All processes compute in both kinds of steps, so shared
+resources such as memory bandwidth do not influence the ratio. If other programs use the machine,
+compare CPU times: a step waits for the process that gets the least.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from coqui_stt_training.training.optimizer import Adam
 
 
 def measure(rank: int, args: argparse.Namespace) -> None:
-    """Measure in one process; the first one prints."""
+    """Measure in one process; the first process prints."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_PORT": str(args.port),
                    "WORLD_SIZE": str(args.processes), "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
     torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def measure(rank: int, args: argparse.Namespace) -> None:
 
 
 def take_turns(world: World, args: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
-    """Return wall and CPU seconds of each step, without and with summing."""
+    """Return the wall and CPU seconds of each step, without and with summing."""
     model = build(Geometry(args.n_hidden, CLASSES))
     model.initialize(1)
     optimizer = Adam(model, 1e-4, 0.9, 0.999, 1e-8)
@@ -49,7 +49,7 @@ def take_turns(world: World, args: argparse.Namespace) -> dict[str, list[tuple[f
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(args.steps + 1):
         for name, gradients in ways.items():
-            world.total(0.0)  # all begin at the same time
+            world.total(0.0)  # all processes begin at the same time
             wall, cpu = time.perf_counter(), time.process_time()
             optimizer.zero_grad()
             gradients.expect()
@@ -63,7 +63,7 @@ def take_turns(world: World, args: argparse.Namespace) -> dict[str, list[tuple[f
 
 
 def report(took: dict[str, list[tuple[float, float]]], args: argparse.Namespace) -> None:
-    """Print the medians, and of the turns the median ratio."""
+    """Print the medians, and the median ratio of neighbouring steps."""
     for name, times in took.items():
         wall, cpu = (1000 * statistics.median(column) for column in zip(*times, strict=True))
         print(f"{name:8} {wall:7.0f} ms wall {cpu:7.0f} CPU-ms a step")

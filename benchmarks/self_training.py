@@ -1,15 +1,15 @@
-"""What audio without transcripts is worth, and what choosing is: test error rates, one core each.
+"""The benefit of audio without transcripts, and of choosing it: test error rates, on one core.
 
     python benchmarks/self_training.py DATA_DIR SOURCE OUTPUT_DIR --targets ukrainian_asterisk \
         --ways half all "labels, text" --seeds 1
 
 Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. Half of the training clips
-lose their transcripts; the ways are those below. "text" is that of all transcripts, sorted,
-so that it does not tell which is whose: what is said is known, not where. Of the ways in thirds, a
-third of the clips is there from the start, and as much audio again is transcribed: chosen by
-`select_clips`, or drawn. Of those in quarters, one has the transcripts of the rest, not its audio:
-espeak-ng speaks them, and they are half of each epoch. Test sets are evaluated without a scorer.
-What has been run before is read from OUTPUT_DIR, so a stopped benchmark goes on.
+lose their transcripts; the ways are those below. "text" is a scorer of all transcripts, sorted: the
+sentences are known, but not their recordings. In the ways with a third, a third of the clips has
+transcripts, and as much audio again is transcribed: chosen by `select_clips`, or at random. In the
+ways with a quarter, one uses the transcripts of the rest without their audio: espeak-ng speaks
+them, as half of each epoch. Test sets are evaluated without a scorer. Finished runs are read from
+OUTPUT_DIR, so an interrupted benchmark can be continued.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WAYS = ("half", "all", "itself", "itself, text", "labels", "labels, text",
 
 
 class Outcome(NamedTuple):
-    """What one way came to; CPU minutes of all its commands, but for those of other ways."""
+    """The result of one way; CPU minutes are those of its own commands."""
 
     cer: float
     wer: float
@@ -61,7 +61,7 @@ class Bench:
             row["wav_filename"] = str((data / row["wav_filename"]).resolve())
 
     def measure(self, way: str) -> Outcome:
-        """Run a way, or read what it gave before."""
+        """Run a way, or read its earlier result."""
         kept = self._folder(way) / "result.json"
         if not kept.exists():
             self._folder(way).mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Bench:
             self._fit(way, [*self.rows[:third], *self._chosen(way, third)], 3 * self.epochs // 2)
 
     def _chosen(self, way: str, third: int) -> Rows:
-        """Return rows of as much audio as the second third has, as `select_clips` chooses them."""
+        """Return the rows that `select_clips` chooses, with as much audio as the second third."""
         self.measure("third")
         out = self._folder(way) / "next.csv"
         seconds = sum(_seconds(row["wav_filename"]) for row in self.rows[third : 2 * third])

@@ -1,13 +1,13 @@
-"""What memory processes need that share out weights (`--shard_weights`), and what it costs.
+"""Memory and CPU time of processes that split the weights among them (`--shard_weights`).
 
     python benchmarks/sharding.py [--processes 2] [--width 768] [--blocks 12] [--mixed]
     python benchmarks/sharding.py --table
 
-The first trains a random wav2vec 2.0 encoder of that size on a second of noise, in processes that
-have all weights each, and then in processes that share them out. It prints the most memory of a
-process in a step, beyond what it had before there was a model, and CPU time; run it on Linux. The
-second computes what models need, without what a batch takes: 4 bytes each for a weight, its
-gradient and its average and 8 for the moments of Adam.
+The first command trains a random wav2vec 2.0 encoder of that size on a second of noise, in
+processes that each have all weights, and then in processes that split them. It prints the peak
+memory of a process in a step, beyond its memory before the model, and the CPU time; it needs Linux.
+The second command computes the memory that models need, without that of a batch: 4 bytes each for a
+weight, its gradient and its average, and 8 for the moments of Adam.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SIZES = (1, 2, 4, 8)
 
 
 def print_table() -> None:
-    """Print what models need in so many processes that share out weights."""
+    """Print the memory that models need in processes that split the weights."""
     print("| | parameters |", *(f"{size} |" for size in _SIZES), "beside, to validate |")
     print("|---" * (len(_SIZES) + 3) + "|")
     for name, specification in _MODELS.items():
@@ -64,7 +64,7 @@ def print_table() -> None:
 
 
 def measure(rank: int, args: argparse.Namespace, *, shares: bool) -> None:
-    """Measure in one process; the first one prints."""
+    """Measure in one process; the first process prints."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_PORT": str(args.port),
                    "WORLD_SIZE": str(args.processes), "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
     torch.set_num_threads(1)
@@ -79,7 +79,7 @@ def measure(rank: int, args: argparse.Namespace, *, shares: bool) -> None:
 def take_steps(
     world: World, specification: Specification, count: int, precision: Precision
 ) -> None:
-    """Train for some steps, validate, and print what it took."""
+    """Train for some steps, validate, and print memory and time."""
     before, parameters = own_bytes(), parameter_count(specification)
     model = build(specification)
     model.initialize(1)
@@ -120,7 +120,7 @@ def take_steps(
 
 
 def peak_bytes(work: Callable[[], None]) -> int:
-    """Return the most memory that this process has while it does something, looked up all along."""
+    """Return the peak memory of this process during some work, measured continuously."""
     most, done = [0], threading.Event()
 
     def look() -> None:
@@ -136,18 +136,18 @@ def peak_bytes(work: Callable[[], None]) -> int:
 
 
 def own_bytes() -> int:
-    """Return how much main memory this process has for itself alone, beside files of programs."""
+    """Return the private main memory of this process, without files of programs."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 
 def whole(rank: int, args: argparse.Namespace) -> None:
-    """Measure a process that has all weights."""
+    """Measure a process with all weights."""
     measure(rank, args, shares=False)
 
 
 def shared_out(rank: int, args: argparse.Namespace) -> None:
-    """Measure a process that has a part of them."""
+    """Measure a process with a part of the weights."""
     measure(rank, args, shares=True)
 
 
@@ -165,7 +165,7 @@ def main() -> None:
     if args.table:
         print_table()
         return
-    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"  # or glibc keeps what is let go
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"  # otherwise glibc keeps freed memory
     for work in (whole, shared_out):
         torch.multiprocessing.spawn(work, (args,), args.processes)
 

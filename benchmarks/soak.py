@@ -2,15 +2,17 @@
 
     python benchmarks/soak.py --model model.tflite --audio clip.wav --streams 200 --seconds 120
 
-Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
-(each says the clip, waits for its transcript, and begins anew; they are a process of their own, see
-`speakers.py`), and beside them clients that vanish, send garbage, send nothing, or send as fast as
-they can; with `--files` some that upload the clip again and again, and with `--attackers` those of
-`attackers.py`. Then opens more streams at once than the server takes. Prints how late answers were,
-in all and by client, the CPU time of the server, of each of its processes, and of the good clients,
-the server's memory from tenth to tenth of the time (what processes share counts once), and what
-became of everyone; exits with 1 if a good client got a wrong transcript or an error, a refusal was
-not one, memory grew by more than a tenth in the second half, or the server did not end well.
+Starts `stt serve` with the model, and keeps `--streams` well-behaved clients sending in real time:
+each sends the clip, waits for its transcript, and starts again. They run in a process of their own,
+see `speakers.py`. Other clients disconnect, send garbage, send nothing, or send as fast as they
+can; with `--files` some upload the clip repeatedly, and with `--attackers` there are those of
+`attackers.py`. Then it opens more streams at once than the server accepts.
+
+Prints the delays of answers, in total and by client; the CPU time of the server, of each of its
+processes, and of the well-behaved clients; the server's memory in each tenth of the time (memory
+that processes share counts once); and the outcomes. Exits with 1 if a well-behaved client got a
+wrong transcript or an error, a refusal was malformed, memory grew by more than a tenth in the
+second half, or the server did not end cleanly.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ import attackers
 import websockets
 
 CHUNK_SECONDS = 0.1
-RUSH = 50  # streams beyond those that the server takes
+RUSH = 50  # streams beyond those that the server accepts
 
 
 class Soak:
@@ -47,10 +49,10 @@ class Soak:
         self.flags = flags
         self.expected: str | None = None
         self.outcomes: Counter[str] = Counter()
-        # From the last audio sent to the final transcript, of each good client.
+        # From the last audio to the final transcript, for each well-behaved client.
         self.lateness: list[list[float]] = [[] for _ in range(flags.streams)]
-        self.file_seconds: list[float] = []  # from the start of an upload to its answer
-        self.memory: list[float] = []  # MB, second by second
+        self.file_seconds: list[float] = []  # from the start of an upload to the response
+        self.memory: list[float] = []  # MB, once per second
         self.cpu_seconds: dict[int, float] = {}  # of each process of the server
         self.speakers_cpu_seconds = 0.0
         self.audio_seconds = 0.0
@@ -61,7 +63,7 @@ class Soak:
         self.port = 0
 
     async def say(self, pace: float, lateness: list[float]) -> str:
-        """Say the clip once; return the transcript."""
+        """Send the clip once; return the transcript."""
         texts: list[str] = []
         async with websockets.connect(self.address, max_size=None) as connection:
             receiving = asyncio.create_task(self.receive(connection, texts))
@@ -93,7 +95,7 @@ class Soak:
         self.outcomes.update({f"good: {what}": n for what, n in found["outcomes"].items()})
 
     async def speakers(self, streams: int, speed: float, seconds: float) -> dict[str, Any]:
-        """Let `speakers.py` say the clip; return what it found."""
+        """Let `speakers.py` send the clip; return its results."""
         task = {
             "port": self.port,
             "path": self.path,
@@ -125,7 +127,7 @@ class Soak:
         self.outcomes[f"{kind}: {'right' if text == self.expected else 'WRONG'}"] += 1
 
     async def vanishing_client(self) -> None:
-        """Says something and is gone, without a word to the server."""
+        """Sends some audio and disconnects without notice."""
         while time.perf_counter() < self.until:
             try:
                 connection = await websockets.connect(self.address)
@@ -174,13 +176,13 @@ class Soak:
             await asyncio.sleep(0.5)
 
     async def watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Note the server's memory, second by second."""
+        """Record the server's memory once per second."""
         while time.perf_counter() < self.until:
             self.memory.append(sum(map(memory_megabytes, family(process.pid))))
             await asyncio.sleep(1)
 
     async def heard_seconds(self) -> float:
-        """Return how much live audio the server has transcribed."""
+        """Return the seconds of live audio that the server has transcribed."""
         metrics = await asyncio.to_thread(self.metrics)
         return float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
 
@@ -190,7 +192,7 @@ class Soak:
         return text
 
     async def rush(self) -> Counter[str]:
-        """Open more streams at once than the server takes; return what became of them."""
+        """Open more streams at once than the server accepts; return the outcomes."""
         full, found = asyncio.Event(), Counter()
 
         async def come() -> None:
@@ -233,13 +235,13 @@ class Soak:
         self.port = port
         self.path = f"/live?pause={self.flags.pause:g}&sample_rate={self.rate}"
         self.address = f"ws://127.0.0.1:{port}{self.path}"
-        for _ in range(600):  # a busy machine takes long to start it
+        for _ in range(600):  # it starts slowly on a busy machine
             try:
                 self.expected = await self.say(0.0, [])
                 break
             except OSError:
                 await asyncio.sleep(0.2)
-        await asyncio.sleep(5)  # until all its processes are there
+        await asyncio.sleep(5)  # until all its processes are running
         heard, before = await self.heard_seconds(), cpu_seconds(process.pid)
         self.until = time.perf_counter() + self.flags.seconds
         kinds = (self.vanishing_client, self.garbage_client, self.silent_client, self.hasty_client)
@@ -303,13 +305,13 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and those that it started."""
+    """Return a process and its child processes."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def cpu_seconds(pid: int) -> dict[int, float]:
-    """Return the CPU time of a process and of each that it started."""
+    """Return the CPU time of a process and of each child process."""
     found = {}
     for member in family(pid):
         fields = Path(f"/proc/{member}/stat").read_text().rsplit(")", 1)[1].split()
@@ -318,7 +320,7 @@ def cpu_seconds(pid: int) -> dict[int, float]:
 
 
 def memory_megabytes(pid: int) -> float:
-    """Return the memory of a process, its share of what several have."""
+    """Return the memory of a process, with its share of memory that several processes use."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) / 1024
 

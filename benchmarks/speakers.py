@@ -1,10 +1,9 @@
-"""Well-behaved clients of `stt serve`, hundreds in one process that costs next to nothing.
+"""Well-behaved clients of `stt serve`: hundreds in one process that needs little CPU time.
 
-`soak.py` starts it; what it is told comes as JSON on standard input, and what it found leaves as
-JSON on standard output, see `Task` and `Found`. Frames are made once and sent as they are, and of
-what the server says only the final transcripts are read: clients on the server's own cores should
-take little of them. (Those of the package websockets take 1.4 ms of CPU time for a second of audio,
-near half of what the server takes; these take 0.3.)
+`soak.py` starts it. The task is JSON on standard input, and the result is JSON on standard output,
+see `Task` and `Found`. Frames are made once, and only the final transcripts are parsed, because
+clients on the same cores as the server should need little CPU time. (Clients of the package
+websockets take 1.4 ms for a second of audio, nearly half of what the server takes; these take 0.3.)
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ _CLOSE, _TEXT = 0x88, 0x81
 
 @dataclass(frozen=True)
 class Task:
-    """What to say, where, and how long.
+    """What to send, where, and how long.
 
     Attributes:
-        port: of the server, on this machine.
-        path: of the WebSocket, with its query.
-        audio: a WAV file of 16-bit mono samples.
-        expected: its transcript; None where nobody knows it yet: then it is said once.
-        streams: how many say it at the same time, again and again.
-        speed: how fast they speak; 0 for as fast as is taken.
-        seconds: nobody begins anew after so long.
+        port: port of the server on this machine.
+        path: path of the WebSocket, with its query.
+        audio: a WAV file with 16-bit mono samples.
+        expected: its transcript; None: unknown, and the clip is sent once.
+        streams: number of clients that send it at the same time, repeatedly.
+        speed: speed relative to real time; 0: as fast as possible.
+        seconds: time after which no client starts again.
     """
 
     port: int
@@ -54,13 +53,13 @@ class Task:
 
 @dataclass
 class Found:
-    """What became of it.
+    """The results.
 
     Attributes:
-        lateness: of each client, from its last audio to the final transcript, in seconds.
-        outcomes: how often what happened.
-        text: what was heard last.
-        cpu_seconds: of this process.
+        lateness: seconds from the last audio to the final transcript, for each client.
+        outcomes: number of times that each outcome occurred.
+        text: the last transcript.
+        cpu_seconds: CPU time of this process.
     """
 
     lateness: list[list[float]]
@@ -70,7 +69,7 @@ class Found:
 
 
 class Speaker(asyncio.Protocol):
-    """One connection, which says the clip once."""
+    """A connection that sends the clip once."""
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd = crowd
@@ -134,7 +133,7 @@ class Speaker(asyncio.Protocol):
         self.may_write = True
 
     def speak(self, now: float) -> None:
-        """Send what is due."""
+        """Send the audio that is due."""
         frames = self.crowd.frames
         while self.may_write and self.due <= now and self.next_frame < len(frames):
             self.transport.write(frames[self.next_frame])
@@ -156,7 +155,7 @@ class Speaker(asyncio.Protocol):
 
 
 class Crowd:
-    """All of them."""
+    """All clients."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -230,7 +229,7 @@ def _request(task: Task) -> bytes:
 
 
 async def speak(task: Task) -> Found:
-    """Say it all; return what became of it."""
+    """Run the task; return the results."""
     return await Crowd(task).run()
 
 
