@@ -390,6 +390,18 @@ def test_bad_lines_of_manifests_are_bad_rows_and_bad_files_errors(tmp_path: Path
         read_rows(path)
 
 
+def test_manifests_need_texts_only_where_transcripts_are_needed(tmp_path: Path) -> None:
+    write_audio(tmp_path)
+    path = tmp_path / "untold.jsonl"
+    path.write_text('{"audio_filepath": "clip0.wav", "duration": 1.0}\n{"audio_filepath": 3}\n')
+    labelled, bad = read_rows(path).rows
+    assert labelled.problem is not None
+    assert "normalized_text, raw_transcription is a text" in labelled.problem
+    unlabelled, bad = read_rows(path, labelled=False).rows
+    assert (unlabelled.transcript, unlabelled.problem) == ("", None)
+    assert bad.problem is not None
+
+
 def test_a_list_in_json_is_a_manifest_too(tmp_path: Path) -> None:
     write_audio(tmp_path)
     clips = [{"audio": f"clip{n}.wav", "sentence": text} for n, text in enumerate(TEXTS)]

@@ -21,11 +21,15 @@ _SHOWN_KEYS = 8
 _SAME_SECONDS = 1e-3
 
 Object = Mapping[str, Any]
-Read = Callable[[Object, Path], tuple[AudioReference, str, str]]
+Read = Callable[[Object, Path], tuple[AudioReference, str | None, str]]
 
 
-def entries(path: Path) -> Iterator[Entry]:
+def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
     """Yield the clips of a manifest; entries of bad lines have a `problem`.
+
+    Args:
+        path: the manifest.
+        labelled: whether transcripts are required.
 
     Raises:
         CorpusError: it cannot be read, is not UTF-8, or its first line is of no known kind.
@@ -40,8 +44,10 @@ def entries(path: Path) -> Iterator[Entry]:
                 raise ValueError("it is no object")
             read = read or _reader_of(values, path, number)
             audio, transcript, speaker = read(values, path.parent)
+            if transcript is None and labelled:
+                raise _BadLineError(f"none of {', '.join(TEXT_COLUMNS)} is a text")
             seconds = seconds_of(values.get("duration"))
-            yield Entry(source, number, transcript, audio, None, speaker, seconds)
+            yield Entry(source, number, transcript or "", audio, None, speaker, seconds)
         except _BadLineError as error:
             yield Entry(source, number, "", None, str(error))
         except CorpusError:
@@ -87,7 +93,7 @@ def _reader_of(values: Object, path: Path, number: int) -> Read:
     )
 
 
-def _read_nemo(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
+def _read_nemo(values: Object, folder: Path) -> tuple[AudioReference, str | None, str]:
     audio = find_audio(folder, _string(values, "audio_filepath"))
     start = values.get("offset")
     end = None
@@ -103,7 +109,9 @@ def _is_cut(values: Object) -> bool:
     return values.get("offset") is not None and values.get("duration") is not None
 
 
-def _read_metadata(values: Object, folder: Path, *, key: str) -> tuple[AudioReference, str, str]:
+def _read_metadata(
+    values: Object, folder: Path, *, key: str
+) -> tuple[AudioReference, str | None, str]:
     name = _string(values, key)
     return AudioReference(find_audio(folder, name)), _text(values), speaker_of(values)
 
@@ -175,8 +183,5 @@ def _number(values: Object, key: str) -> float:
     return float(found or 0)
 
 
-def _text(values: Object) -> str:
-    found = next((values[key] for key in TEXT_COLUMNS if isinstance(values.get(key), str)), None)
-    if found is None:
-        raise _BadLineError(f"none of {', '.join(TEXT_COLUMNS)} is a text")
-    return str(found)
+def _text(values: Object) -> str | None:
+    return next((values[key] for key in TEXT_COLUMNS if isinstance(values.get(key), str)), None)

@@ -186,7 +186,7 @@ def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
     most = large_bytes // _BYTES_A_ROW
     if kept := find_index(name, [path], most):
         return kept
-    if not labelled and read in (sdb.entries, tar.entries):
+    if not labelled and read in (sdb.entries, tar.entries, json_lines.entries):
         read = partial(read, labelled=False)
     stream = read(path)
     first = list(itertools.islice(stream, most + 1))
