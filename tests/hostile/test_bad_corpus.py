@@ -234,7 +234,7 @@ def test_skipping_leaves_no_file_empty(clips: Path) -> None:
         (b"a.wav,1,x\n", "no column wav_filename and no column transcript"),
         (b"wav_filename;wav_filesize;transcript\n", "train.csv: has a header, but no rows"),
         (b"name;words;who\na.wav;x;y\n", "train.csv:1: no column wav_filename and no column"),
-        (b"wav_filename,transcript,transcript\n", "the column transcript stands there twice"),
+        (b"wav_filename,transcript,transcript\n", "the column transcript appears twice"),
         (b"wav_filename,transcript\na.wav,x\nb.wav,caf\xe9\n", "train.csv:3: not UTF-8"),
         ("wav_filename,transcript\n".encode("utf-16"), "train.csv: has a header, but no rows"),
         ("wav_filename,transcript\n".encode("utf-16")[:-1], "train.csv:1: not UTF-16"),

@@ -110,7 +110,7 @@ def _check_columns(path: str, columns: Sequence[str], required: Sequence[str]) -
         raise CorpusError(f"{path}:1: no column {' and no column '.join(missing)}; {hint}")
     twice = [column for column in REQUIRED_COLUMNS if columns.count(column) > 1]
     if twice:
-        raise CorpusError(f"{path}:1: the column {twice[0]} stands there twice; remove one")
+        raise CorpusError(f"{path}:1: the column {twice[0]} appears twice; remove one")
 
 
 def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
@@ -124,8 +124,8 @@ def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
         renamed = " and ".join(f"{found} to {wanted}" for wanted, found in meant.items())
         return f"rename {renamed} in the first line, if that is what is meant; {has}"
     return (
-        "the first line must name them: call the column with names of recordings wav_filename, "
-        f"and that with what is said in them transcript; {has}"
+        "the first line must name them: name the column of recordings wav_filename, and that of "
+        f"transcripts transcript; {has}"
     )
 
 
