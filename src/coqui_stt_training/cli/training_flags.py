@@ -69,6 +69,11 @@ class BootstrapFlags:
         "factor of the base rate",
         check=positive,
     )
+    restart_when_unfrozen: bool = flag(
+        False,
+        "when frozen layers are unfrozen, restart the learning rate schedule and the average of "
+        "the weights; the schedule then covers each of the two phases",
+    )
     layer_learning_rate_decay: float = flag(
         1.0,
         "learning rate of each source layer, as a factor of that of the layer above it",

@@ -31,6 +31,7 @@ _LEADERS = {
     "unfreeze_every_epochs": "freeze_source_layers",
     "unfreeze_wait_epochs": "freeze_source_layers",
     "unfrozen_learning_rate_factor": "freeze_source_layers",
+    "restart_when_unfrozen": "freeze_source_layers",
     "augment_variants": "augment",
     "head_layers": "head",
     "head_size": "head",
@@ -38,7 +39,7 @@ _LEADERS = {
 _OF_FREEZING = frozenset(
     {
         "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
-        "unfreeze_wait_epochs", "unfrozen_learning_rate_factor",
+        "unfreeze_wait_epochs", "unfrozen_learning_rate_factor", "restart_when_unfrozen",
     }
 )  # fmt: skip
 # Flags about an encoder's own weights, which are not trained if it has adapters.

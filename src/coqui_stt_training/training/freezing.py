@@ -27,13 +27,13 @@ class Freezing:
     most_waited: int = 0
 
     @property
-    def _first_unfreezing(self) -> int | None:
+    def first_unfreezing(self) -> int | None:
         """The first epoch of the plan in which layers are unfrozen; None: there is none."""
         return min((begin for begin in self.epochs.values() if begin), default=None)
 
     def is_over(self, epoch: int) -> bool:
         """Return whether layers are unfrozen in an epoch of the plan, or none was ever frozen."""
-        first = self._first_unfreezing
+        first = self.first_unfreezing
         return not self.epochs or (first is not None and epoch >= first)
 
     def apply(self, model: AcousticModel, epoch: int) -> None:
@@ -69,7 +69,7 @@ class Freezing:
             progress: progress of the run, already at the next epoch.
             cer: character error rate on the dev files.
         """
-        if progress.planned_epoch != self._first_unfreezing or cer <= DEAF_CER:
+        if progress.planned_epoch != self.first_unfreezing or cer <= DEAF_CER:
             return
         if progress.waited_epochs < self.most_waited:
             progress.waited_epochs += 1
