@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,7 +135,6 @@ def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
             "--unfreeze_after_epochs", frozen_epochs, "--unfreeze_every_epochs", 1, "--run",
             "continue" if (tmp_path / folder).exists() else "auto",
             "--layer_learning_rate_decay", 0.5, "--dropout_rate", 0.1,
-            "--restart_when_unfrozen", share is not None,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
         newest = CheckpointFolder(tmp_path / folder).newest_of_ours("last")
@@ -151,50 +150,6 @@ def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
         assert whole.average is not None
         assert parts.average is not None
         np.testing.assert_array_equal(parts.average[name], whole.average[name], err_msg=name)
-
-
-def test_the_learning_rate_falls_when_layers_are_unfrozen(
-    whisper: Path, latin: ToneCorpus, tmp_path: Path
-) -> None:
-    def weights(name: str, *flags: object) -> Mapping[str, np.ndarray]:
-        result = train(
-            "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / name, *flags,
-            "--train_files", latin.train, "--alphabet_config_path", latin.alphabet,
-            "--unfrozen_learning_rate_factor", 1e-30,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-        newest = CheckpointFolder(tmp_path / name).newest_of_ours("last")
-        assert newest is not None
-        return read_checkpoint(newest).tensors
-
-    late = ("--freeze_source_layers", 3, "--unfreeze_after_epochs", 1)
-    one, two = (weights(f"{epochs}", *late, "--epochs", epochs) for epochs in (1, 2))
-    untrained = weights("untrained", "--epochs", 1)
-    for name, tensor in one.items():
-        np.testing.assert_array_equal(two[name], tensor, err_msg=name)
-    assert not np.array_equal(one["output.weight"], untrained["output.weight"])
-
-
-def test_the_schedule_restarts_when_layers_are_unfrozen(
-    whisper: Path, latin: ToneCorpus, tmp_path: Path
-) -> None:
-    def best_of_epoch_0(name: str, *flags: object) -> Mapping[str, np.ndarray]:
-        result = train(
-            "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / name, *flags,
-            "--train_files", latin.train, "--dev_files", latin.dev, "--alphabet_config_path",
-            latin.alphabet, "--freeze_source_layers", 3, "--learning_rate_schedule", "linear",
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-        saved = (tmp_path / name).glob("train-*.safetensors")
-        return min(map(read_checkpoint, saved), key=lambda one: one.step).tensors
-
-    alone = best_of_epoch_0("alone", "--epochs", 1)
-    late = ("--unfreeze_after_epochs", 1, "--epochs", 2)
-    restarted = best_of_epoch_0("restarted", *late, "--restart_when_unfrozen", "true")
-    through = best_of_epoch_0("through", *late)
-    for name, tensor in alone.items():
-        np.testing.assert_array_equal(restarted[name], tensor, err_msg=name)
-    assert not np.array_equal(through["output.weight"], alone["output.weight"])
 
 
 def test_it_is_itself_a_source(

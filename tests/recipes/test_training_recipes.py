@@ -64,15 +64,11 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert "--train_batch_size" not in result.stderr  # given, so the recipe does not set it
 
 
-@pytest.mark.parametrize(("share", "name"), [(0.3, "minutes"), (0.5, "mixture"), (0.9, "mixture")])
-def test_a_mixture_has_a_recipe_of_its_own(
-    whisper: Path, latin: ToneCorpus, tmp_path: Path, share: float, name: str
-) -> None:
-    mixed = ("--train_files", latin.train, f"{latin.test}:{share}", "--dry_run", "true")
+def test_the_share_of_a_mixture_is_said(whisper: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    mixed = ("--train_files", latin.train, f"{latin.test}:0.3", "--dry_run", "true")
     result = train(whisper, latin, tmp_path / "model", *mixed)
     assert result.returncode == 0, result.stderr
-    assert f"Recipe encoder-{name}@" in result.stderr
-    drawn = f"{100 * share:.0f} % of them drawn from sets with a share"
+    drawn = "30 % of them drawn from sets with a share"
     assert f"minutes to train on in each epoch, {drawn}" in result.stderr
 
 

@@ -63,17 +63,6 @@ class BootstrapFlags:
     source_learning_rate_factor: float = flag(
         1.0, "learning rate of source layers, as a factor of the base rate", check=positive
     )
-    unfrozen_learning_rate_factor: float = flag(
-        1.0,
-        "learning rate of all layers once frozen layers are unfrozen, or if none is frozen, as a "
-        "factor of the base rate",
-        check=positive,
-    )
-    restart_when_unfrozen: bool = flag(
-        False,
-        "when frozen layers are unfrozen, restart the learning rate schedule and the average of "
-        "the weights; the schedule then covers each of the two phases",
-    )
     layer_learning_rate_decay: float = flag(
         1.0,
         "learning rate of each source layer, as a factor of that of the layer above it",

@@ -7,8 +7,6 @@ It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
     architectures: [whisper, wav2vec2]     kinds of sources
     minutes: [0, 90]                       of speech in an epoch: minimum, and excluded maximum
     parameters: [0, 20_000_000]            of the source, likewise; without it: any number
-    share: [0, 0.5]                        of each epoch that is drawn from sets with a share
-                                           (`spoken.csv:0.75`), likewise
     why: one line for the log
     batch: {seconds: 16, clips: [4, 16]}   as many clips as have about so many seconds
     head: {steps: 300, epochs: [6, 80]}    first the new head alone
@@ -77,7 +75,6 @@ class Recipe:
         architectures: architectures of the sources that it is for.
         minutes: minutes of speech in an epoch that it is for: minimum, and excluded maximum.
         parameters: numbers of parameters of the sources that it is for, likewise.
-        share: shares of an epoch that are drawn from sets with a share, likewise.
         why: its idea, for people.
         flags: values of flags by name.
         course: how long it trains; None: its flags say that.
@@ -89,7 +86,6 @@ class Recipe:
     architectures: tuple[str, ...]
     minutes: tuple[float, ...]
     parameters: tuple[float, ...]
-    share: tuple[float, ...]
     why: str
     flags: Mapping[str, Any]
     course: Course | None
@@ -100,19 +96,12 @@ class Recipe:
         """Name and version, as `--recipe` takes them."""
         return f"{self.name}@{self.version}"
 
-    def suits(self, source: Specification, minutes: float, share: float = 0.0) -> bool:
-        """Return whether it is for such a source and such training data.
-
-        Args:
-            source: specification of the source.
-            minutes: minutes of speech in an epoch.
-            share: share of an epoch that is drawn from sets with a share.
-        """
+    def suits(self, source: Specification, minutes: float) -> bool:
+        """Return whether it is for such a source and so many minutes of speech in an epoch."""
         return (
             source.architecture in self.architectures
             and self.minutes[0] <= minutes < self.minutes[1]
             and self.parameters[0] <= parameter_count(source) < self.parameters[1]
-            and self.share[0] <= share < self.share[1]
         )
 
 
@@ -150,14 +139,13 @@ class _File:
     architectures: tuple[str, ...] = ()
     minutes: tuple[float, ...] = (0.0, float("inf"))
     parameters: tuple[float, ...] = (0.0, float("inf"))
-    share: tuple[float, ...] = (0.0, float("inf"))
     why: str = "your own"
     batch: Mapping[str, Any] | None = None
     head: Mapping[str, Any] | None = None
     everything: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "parameters", "share"):
+        for name in ("minutes", "parameters"):
             if len(getattr(self, name)) != 2:
                 raise ValueError(
                     f"{name} must be two numbers: a minimum, and a maximum that is excluded"
@@ -172,8 +160,8 @@ class _File:
             head = restore(Phase, self.head) if self.head is not None else None
             course = Course(restore(Batches, self.batch), restore(Phase, self.everything), head)
         return Recipe(
-            self.name, self.version, self.architectures, self.minutes, self.parameters, self.share,
-            self.why, self.flags, course, path,
+            self.name, self.version, self.architectures, self.minutes, self.parameters, self.why,
+            self.flags, course, path,
         )  # fmt: skip
 
 

@@ -30,8 +30,6 @@ _LEADERS = {
     "unfreeze_after_epochs": "freeze_source_layers",
     "unfreeze_every_epochs": "freeze_source_layers",
     "unfreeze_wait_epochs": "freeze_source_layers",
-    "unfrozen_learning_rate_factor": "freeze_source_layers",
-    "restart_when_unfrozen": "freeze_source_layers",
     "augment_variants": "augment",
     "head_layers": "head",
     "head_size": "head",
@@ -39,7 +37,7 @@ _LEADERS = {
 _OF_FREEZING = frozenset(
     {
         "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
-        "unfreeze_wait_epochs", "unfrozen_learning_rate_factor", "restart_when_unfrozen",
+        "unfreeze_wait_epochs",
     }
 )  # fmt: skip
 # Flags about an encoder's own weights, which are not trained if it has adapters.
@@ -148,9 +146,7 @@ def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles)
         f"{drawn}"
     )
     suiting = [
-        recipe
-        for recipe in all_recipes()
-        if recipe.suits(specification, amount.seconds / 60, share)
+        recipe for recipe in all_recipes() if recipe.suits(specification, amount.seconds / 60)
     ]
     if not suiting:
         _log.info("No recipe: there is none for it; %s", why)

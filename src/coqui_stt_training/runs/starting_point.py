@@ -40,8 +40,8 @@ FIXED_FLAGS = frozenset(
         *vars(GeometryFlags()), "audio_sample_rate", "feature_win_len", "feature_win_step",
         "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
         "source_learning_rate_factor", "layer_learning_rate_decay", "source_weight_decay",
-        "unfrozen_learning_rate_factor", "restart_when_unfrozen", "output_bias", "head",
-        "head_layers", "head_size", "head_blocks", "adapter", "normalize_transcripts",
+        "output_bias", "head", "head_layers", "head_size", "head_blocks", "adapter",
+        "normalize_transcripts",
     }
 )  # fmt: skip
 

@@ -289,8 +289,6 @@ def _plan(session: Session, parts: Parts, decoder: Decoder) -> Plan:
             config.optimizer.last_learning_rate_factor,
             config.optimizer.tri_stage_hold,
         ),
-        restarts=config.bootstrap.restart_when_unfrozen,
-        unfrozen_factor=config.bootstrap.unfrozen_learning_rate_factor,
         max_gradient_norm=config.optimizer.gradient_clipping,
         freezing=Freezing(
             session.frozen_epochs,

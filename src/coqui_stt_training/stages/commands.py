@@ -31,8 +31,7 @@ _TRIAL = {
 _NOT_IN_TRIALS = frozenset(
     {
         "epochs", "unfreeze_after_epochs", "unfreeze_every_epochs", "unfreeze_wait_epochs",
-        "source_learning_rate_factor", "unfrozen_learning_rate_factor", "restart_when_unfrozen",
-        "layer_learning_rate_decay", "learning_rate_schedule",
+        "source_learning_rate_factor", "layer_learning_rate_decay", "learning_rate_schedule",
         "tri_stage_hold", "warmup_steps", *_TRIAL,
     }
 )  # fmt: skip

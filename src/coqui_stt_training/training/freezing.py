@@ -26,16 +26,6 @@ class Freezing:
     epochs: Mapping[str, int | None]
     most_waited: int = 0
 
-    @property
-    def first_unfreezing(self) -> int | None:
-        """The first epoch of the plan in which layers are unfrozen; None: there is none."""
-        return min((begin for begin in self.epochs.values() if begin), default=None)
-
-    def is_over(self, epoch: int) -> bool:
-        """Return whether layers are unfrozen in an epoch of the plan, or none was ever frozen."""
-        first = self.first_unfreezing
-        return not self.epochs or (first is not None and epoch >= first)
-
     def apply(self, model: AcousticModel, epoch: int) -> None:
         """Freeze and unfreeze the layers of a model for an epoch of the plan."""
         base = base_tensors(model.specification)
@@ -69,7 +59,8 @@ class Freezing:
             progress: progress of the run, already at the next epoch.
             cer: character error rate on the dev files.
         """
-        if progress.planned_epoch != self.first_unfreezing or cer <= DEAF_CER:
+        first = min((begin for begin in self.epochs.values() if begin), default=None)
+        if progress.planned_epoch != first or cer <= DEAF_CER:
             return
         if progress.waited_epochs < self.most_waited:
             progress.waited_epochs += 1

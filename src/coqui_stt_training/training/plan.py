@@ -68,9 +68,6 @@ class Plan:
         schedule: limits for early stopping and plateaus.
         checkpoint_seconds: interval between checkpoints within an epoch; 0: none.
         learning_rates: learning rate schedule.
-        restarts: whether the learning rate schedule and the average restart when layers are
-            unfrozen.
-        unfrozen_factor: learning rate factor once layers are unfrozen, or if none is frozen.
         max_gradient_norm: norm to which larger gradients are scaled down; 0: no clipping.
         objective: training objective.
         inner_layer: index of the encoder layer whose input also has a loss; 0: none.
@@ -90,8 +87,6 @@ class Plan:
     learning_rates: LearningRateSchedule
     max_gradient_norm: float
     objective: Objective
-    restarts: bool = False
-    unfrozen_factor: float = 1.0
     inner_layer: int = 0
     advice_on_new_layers: str = ""
     self_training: SelfTraining | None = None

@@ -157,8 +157,6 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         progress, own = self.progress, self._plan.self_training
-        if self._state.average and progress.batch == 0 and self._begins_phase():
-            self._state.average.updates = 0
         if own:
             own.begin_epoch()
             if progress.epoch == own.first_epoch:  # batches change, so cached outputs do not apply
@@ -239,24 +237,9 @@ class Trainer:
     def _learning_rate(self) -> float:
         """Return the learning rate of the coming step, reduced by plateaus and the schedule."""
         progress = self.progress
-        begin, end = self._phase()
-        passed = progress.batch / self.pipeline.batches_in(progress.epoch)
-        done = (progress.planned_epoch - begin + passed) / (end - begin)
-        rate = progress.learning_rate * self._plan.learning_rates.factor(done)
-        if self._plan.freezing.is_over(progress.planned_epoch):
-            rate *= self._plan.unfrozen_factor
-        return rate
-
-    def _phase(self) -> tuple[int, int]:
-        """Return the epochs of the plan at which the schedule of this epoch begins and ends."""
-        first, epochs = self._plan.freezing.first_unfreezing, self._plan.epochs
-        if not self._plan.restarts or first is None or first >= epochs:
-            return 0, epochs
-        return (0, first) if self.progress.planned_epoch < first else (first, epochs)
-
-    def _begins_phase(self) -> bool:
-        """Return whether this epoch is the first one after layers were unfrozen, with a restart."""
-        return 0 < self._phase()[0] == self.progress.planned_epoch
+        batches = self.pipeline.batches_in(progress.epoch)
+        done = (progress.planned_epoch + progress.batch / batches) / self._plan.epochs
+        return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Skip a step whose loss or gradient is not finite, and log the files."""
